@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI sets this so that a warning fails the build; a newer compiler's new warning must not stop a user's build.
+let warnings: [SwiftSetting] = Context.environment["WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : []
+let settings: [SwiftSetting] =
+    [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
+    + warnings
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "fail2ban-cluster",
+    products: [
+        .executable(name: "fail2ban-monitor", targets: ["fail2ban-monitor"]),
+        .executable(name: "fail2ban-publisher", targets: ["fail2ban-publisher"]),
+        .executable(name: "fail2ban-subscriber", targets: ["fail2ban-subscriber"]),
+        .executable(name: "fail2ban-cluster", targets: ["fail2ban-cluster"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // No pkgConfig: libzmq's adds flags of its own dependencies; the module map links zmq.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CLinux"),
+
+        library("Wire", []),
+        library("ZeroMQ", ["CZeroMQ"]),
+        library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
+        library("Monitor", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
+        library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
+        library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", logging, subprocess, argumentParser]),
+        library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),
+
+        program("fail2ban-monitor", ["Monitor"]),
+        program("fail2ban-publisher", ["Publisher"]),
+        program("fail2ban-subscriber", ["Subscriber"]),
+        program("fail2ban-cluster", ["Operator"]),
+
+        .target(name: "TestSupport", dependencies: ["Wire", "ZeroMQ", subprocess], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("WireTests", ["Wire"]),
+        tests("ZeroMQTests", ["ZeroMQ"]),
+        tests("DaemonTests", ["Daemon"]),
+        tests("MonitorTests", ["Monitor"]),
+        tests("PublisherTests", ["Publisher"]),
+        tests("SubscriberTests", ["Subscriber"]),
+        tests("OperatorTests", ["Operator"]),
+        tests("EndToEndTests", ["Wire", "ZeroMQ"]),
+    ]
+)

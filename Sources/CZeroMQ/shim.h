@@ -1,0 +1,7 @@
+/* What Swift sees of libzmq. */
+#ifndef CZEROMQ_SHIM_H
+#define CZEROMQ_SHIM_H
+
+#include <zmq.h>
+
+#endif

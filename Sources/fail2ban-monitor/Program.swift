@@ -1,0 +1,2 @@
+// placeholder
+@main struct Program { static func main() {} }
