@@ -1,0 +1,161 @@
+// What travels: a monitor's report of what its host banned and lifted, and the publisher's acknowledgement.
+
+/// Lines of a host's fail2ban.log that are events, each with its place in the host's stream.
+public struct Report: Sendable, Equatable {
+    /// One line. A line that could not be parsed stays in its place, so that the others count and it can be refused by name.
+    public struct Entry: Sendable, Equatable {
+        /// Bytes of the stream up to the end of the log line; `nil` for what was decided later than its place in the log.
+        public var position: UInt64?
+        public var content: Result<Event, EventLineError>
+
+        public init(position: UInt64?, _ event: Event) {
+            self.position = position
+            content = .success(event)
+        }
+
+        init(position: UInt64?, content: Result<Event, EventLineError>) {
+            self.position = position
+            self.content = content
+        }
+    }
+
+    /// Names the host's sequence of positions, 1 to 64 of `[A-Za-z0-9-]`; a new one begins where positions can't go on.
+    public var stream: String
+    /// The sender's clock when the request was sent.
+    public var now: Timestamp
+    public var entries: [Entry]
+
+    /// Bytes that one entry can need in the body: its line, `|`, a position and the newline.
+    public static let longestEntry = Event.longestLine + 21
+
+    public init(stream: String, now: Timestamp, entries: [Entry]) {
+        self.stream = stream
+        self.now = now
+        self.entries = entries
+    }
+
+    /// The largest position in this report, which the publisher acknowledges; `nil` when no entry has one.
+    public var position: UInt64? { entries.compactMap(\.position).max() }
+
+    /// - Throws: when the header lacks `stream` or `now`, or a line does not begin with a position. A line whose event is bad does
+    ///   not make the report bad.
+    public init(_ message: Message) throws(MessageError) {
+        guard let stream = message.header["stream"], Report.isStream(stream) else { throw .malformed("stream") }
+        guard let now = message.header.time("now") else { throw .malformed("now") }
+        var entries: [Entry] = []
+        try message.forEachBodyLine { (line) throws(MessageError) in
+            var bar = 0
+            while bar < line.count, line[bar] != separator { bar += 1 }
+            let field = line.extracting(0..<bar)
+            let position = parseDecimal(field)
+            guard bar < line.count, position != nil || (bar == 1 && field[0] == UInt8(ascii: "-")) else { throw .malformed("position") }
+            let content: Result<Event, EventLineError>
+            do throws(EventLineError) {
+                content = .success(try Event(line: line.extracting((bar + 1)..<line.count)))
+            } catch {
+                content = .failure(error)
+            }
+            entries.append(Entry(position: position, content: content))
+        }
+        self.init(stream: stream, now: now, entries: entries)
+    }
+
+    public var message: Message {
+        var body: [UInt8] = []
+        for entry in entries {
+            guard case .success(let event) = entry.content else { continue }
+            if let position = entry.position { appendDecimal(position, to: &body) } else { body.append(UInt8(ascii: "-")) }
+            body.append(separator)
+            event.appendLine(to: &body)
+            body.append(UInt8(ascii: "\n"))
+        }
+        return Message(.report, ["stream": stream, "now": now.description], body: body)
+    }
+
+    static func isStream(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == UInt8(ascii: "-")
+            }
+    }
+}
+
+/// The publisher's word that a report is on disk, with what it refused of it and why.
+public struct Acknowledgement: Sendable, Equatable {
+    public struct Refusal: Sendable, Equatable {
+        /// The entry's position; `nil` for one without.
+        public var position: UInt64?
+        /// Printable, in words an operator understands.
+        public var reason: String
+
+        public init(position: UInt64?, reason: String) {
+            self.position = position
+            self.reason = reason
+        }
+    }
+
+    public var term: Term
+    /// The highest position of the stream that is on disk; 0 when the stream has none.
+    public var position: UInt64
+    public var refused: [Refusal]
+
+    public init(term: Term, position: UInt64, refused: [Refusal]) {
+        self.term = term
+        self.position = position
+        self.refused = refused
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard message.verb == .acknowledged else { throw .verb }
+        guard let term = message.header.term else { throw .malformed("term") }
+        guard let position = message.header.number("position") else { throw .malformed("position") }
+        var refused: [Refusal] = []
+        try message.forEachBodyLine { (line) throws(MessageError) in
+            var bar = 0
+            while bar < line.count, line[bar] != separator { bar += 1 }
+            guard bar < line.count, let reason = asciiText(line.extracting((bar + 1)..<line.count)) else { throw .malformed("refusal") }
+            refused.append(Refusal(position: parseDecimal(line.extracting(0..<bar)), reason: reason))
+        }
+        self.init(term: term, position: position, refused: refused)
+    }
+
+    /// At most ``Message/sizeLimit`` bytes of refusals are sent; the rest are in the publisher's history.
+    public var message: Message {
+        var body: [UInt8] = []
+        for refusal in refused {
+            let line = "\(refusal.position.map(String.init) ?? "-")|\(refusal.reason)\n".utf8
+            guard body.count + line.count <= Message.sizeLimit else { break }
+            body.append(contentsOf: line)
+        }
+        return Message(
+            .acknowledged, ["term": term.description, "position": String(position), "refused": String(refused.count)], body: body)
+    }
+}
+
+/// The publisher's refusal of a whole request.
+public struct RequestRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    public var code: RefusalCode
+    /// Printable, in words an operator understands.
+    public var reason: String
+
+    public init(_ code: RefusalCode, _ reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+
+    /// `nil` when the message is not a NAK. A code this version doesn't know is `malformed`.
+    public init?(_ message: Message) {
+        guard message.verb == .refused else { return nil }
+        code = message.header["code"].flatMap(RefusalCode.init(rawValue:)) ?? .malformed
+        reason = message.header["reason"] ?? ""
+    }
+
+    /// - Parameter term: the publisher's term; `nil` only where none has begun.
+    public func message(term: Term?) -> Message {
+        var header: Header = ["code": code.rawValue, "reason": reason]
+        header["term"] = term?.description
+        return Message(.refused, header)
+    }
+
+    public var description: String { reason.isEmpty ? code.rawValue : "\(code.rawValue): \(reason)" }
+}
