@@ -20,6 +20,7 @@ public struct Address: Hashable, Sendable {
     public let high: UInt64
     /// The lower 64 bits of an IPv6 address, or the 32 bits of an IPv4 address.
     public let low: UInt64
+    /// Mapped IPv6 addresses are IPv4 here.
     public let family: Family
     private let prefix: UInt8
 

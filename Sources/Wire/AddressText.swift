@@ -178,25 +178,10 @@ extension Address: CustomStringConvertible {
                 i = run.upperBound
                 continue
             }
-            if i > 0, i != run.upperBound || run.isEmpty { text.append(UInt8(ascii: ":")) }
+            // The `::` of the run has already separated the group behind it.
+            if i > 0, i != run.upperBound { text.append(UInt8(ascii: ":")) }
             text.append(contentsOf: String(group(i), radix: 16).utf8)
             i += 1
         }
-    }
-}
-
-/// Appends `value` in decimal, without a String in between.
-func appendDecimal(_ value: UInt64, to text: inout [UInt8]) {
-    var digits: InlineArray<20, UInt8> = .init(repeating: 0)
-    var rest = value
-    var count = 0
-    repeat {
-        digits[count] = UInt8(ascii: "0") + UInt8(rest % 10)
-        rest /= 10
-        count += 1
-    } while rest > 0
-    while count > 0 {
-        count -= 1
-        text.append(digits[count])
     }
 }

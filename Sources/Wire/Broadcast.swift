@@ -22,13 +22,13 @@ public struct Term: Hashable, Sendable, CustomStringConvertible {
 
 /// Announcements with consecutive numbers, as they travel in one frame from the publisher to every subscriber.
 public struct Broadcast: Hashable, Sendable {
-    public var term: Term
+    public let term: Term
     /// The number of the first announcement in this frame; in a beat, the number that the next announcement will have.
-    public var first: UInt64
+    public let first: UInt64
     /// The publisher's clock when the frame was made. Ends are on this clock.
-    public var now: Timestamp
+    public let now: Timestamp
     /// In order of their numbers; empty in a beat.
-    public var events: [Event]
+    public let events: [Event]
 
     /// The number of the last announcement made so far. In a beat it is `first - 1`.
     public var last: UInt64 { first + UInt64(events.count) - 1 }
@@ -40,9 +40,10 @@ public struct Broadcast: Hashable, Sendable {
     /// The bytes of the longest frame. A single event always fits.
     public static let sizeLimit = 64 * 1024
 
-    /// - Precondition: `first` is at least 1, and the events are numbered from it without a gap.
+    /// - Precondition: `first` is 1 to `Int64.max`, and the events are numbered from it without a gap (checked in debug builds).
     public init(term: Term, first: UInt64, now: Timestamp, events: [Event]) {
-        precondition(first > 0)
+        precondition(first > 0 && first <= UInt64(Int64.max))
+        assert(events.indices.allSatisfy { events[$0].number == first + UInt64($0) })
         self.term = term
         self.first = first
         self.now = now
@@ -52,6 +53,8 @@ public struct Broadcast: Hashable, Sendable {
 
 /// Why a frame is not a broadcast.
 public enum BroadcastError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Longer than ``Broadcast/sizeLimit``.
+    case tooLarge
     case version
     case header
     case numbers
@@ -60,6 +63,7 @@ public enum BroadcastError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .tooLarge: "over \(Broadcast.sizeLimit) bytes"
         case .version: "does not begin with \(Message.version)"
         case .header: "bad header"
         case .numbers: "its lines are not numbered as its header says"
@@ -71,13 +75,15 @@ public enum BroadcastError: Error, Hashable, Sendable, CustomStringConvertible {
 extension Broadcast {
     /// Parses a frame. Either all of it is valid, or nothing of it is used: a frame with a hole would be taken as complete.
     public init(frame: Span<UInt8>) throws(BroadcastError) {
+        guard frame.count <= Broadcast.sizeLimit else { throw .tooLarge }
+        // Before the fields are counted: another version may have others.
+        guard begins(frame, with: Broadcast.prefix) else { throw .version }
         var newline = 0
         while newline < frame.count, frame[newline] != UInt8(ascii: "\n") { newline += 1 }
         let header = frame.extracting(0..<newline)
-        guard let at = fieldRanges(header, count: InlineArray<5, Range<Int>>.self) else { throw .header }
-        guard asciiText(header.extracting(at[0])) == Message.version else { throw .version }
-        guard let term = asciiText(header.extracting(at[1])).flatMap({ Term($0) }),
-            let first = parseDecimal(header.extracting(at[2])), first > 0,
+        guard let at = fieldRanges(header, count: InlineArray<5, Range<Int>>.self),
+            let term = asciiText(header.extracting(at[1])).flatMap({ Term($0) }),
+            let first = parseNumber(header.extracting(at[2])),
             let last = parseDecimal(header.extracting(at[3])),
             let now = Timestamp(bytes: header.extracting(at[4]))
         else { throw .header }
@@ -109,4 +115,8 @@ extension Broadcast {
     public static func headerLine(term: Term, first: UInt64, last: UInt64, now: Timestamp) -> [UInt8] {
         Array("\(prefix)\(term)|\(first)|\(last)|\(now)".utf8)
     }
+}
+
+private func begins(_ bytes: Span<UInt8>, with prefix: String) -> Bool {
+    bytes.count >= prefix.utf8.count && bytes.extracting(0..<prefix.utf8.count).withUnsafeBufferPointer { $0.elementsEqual(prefix.utf8) }
 }

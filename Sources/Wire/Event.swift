@@ -25,7 +25,7 @@ public struct Event: Hashable, Sendable {
     public var jail: Jail
     public var action: Action
     public var address: Address
-    /// The announcement's number; `nil` in reports and for events that were not announced.
+    /// The announcement's number, 1 to `Int64.max`; `nil` in reports and for events that were not announced.
     public var number: UInt64?
     /// The time of the log line; `nil` when unknown.
     public var seen: Timestamp?
@@ -75,9 +75,9 @@ extension Event {
         guard let jail = asciiText(line.extracting(at[1])).flatMap({ Jail($0) }) else { throw .jail }
         guard let action = asciiText(line.extracting(at[2])).flatMap(Action.init(rawValue:)) else { throw .action }
         guard let address = Address(bytes: line.extracting(at[3])) else { throw .address }
-        guard let number = optional(line.extracting(at[4]), parseDecimal) else { throw .number }
-        guard let seen = optional(line.extracting(at[5]), { Timestamp(bytes: $0) }) else { throw .seen }
-        guard let admitted = optional(line.extracting(at[6]), { Timestamp(bytes: $0) }) else { throw .admitted }
+        guard let number = parseOptional(line.extracting(at[4]), parseNumber) else { throw .number }
+        guard let seen = parseOptional(line.extracting(at[5]), { Timestamp(bytes: $0) }) else { throw .seen }
+        guard let admitted = parseOptional(line.extracting(at[6]), { Timestamp(bytes: $0) }) else { throw .admitted }
         guard let end = BanEnd(bytes: line.extracting(at[7])) else { throw .end }
         guard let cause = asciiText(line.extracting(at[8])).flatMap(Cause.init(rawValue:)) else { throw .cause }
         self.init(
@@ -121,14 +121,4 @@ extension Event {
         appendLine(to: &text)
         return String(decoding: text, as: UTF8.self)
     }
-}
-
-/// `-` is nothing; anything else must parse. The outer optional is `nil` when it does not.
-private func optional<T>(_ field: Span<UInt8>, _ parse: (Span<UInt8>) -> T?) -> T?? {
-    if field.count == 1, field[0] == UInt8(ascii: "-") { return .some(nil) }
-    return parse(field).map(Optional.some)
-}
-
-private func appendOptional(_ value: UInt64?, to text: inout [UInt8]) {
-    if let value { appendDecimal(value, to: &text) } else { text.append(UInt8(ascii: "-")) }
 }

@@ -23,6 +23,9 @@ public struct Message: Hashable, Sendable {
         case snapshot = "SNAPSHOT"
         case ok = "OK"
         case json = "JSON"
+
+        /// The bytes of the longest verb.
+        static let longest = "SNAPSHOT".utf8.count
     }
 
     public var verb: Verb
@@ -35,14 +38,16 @@ public struct Message: Hashable, Sendable {
         self.body = body
     }
 
+    /// - Throws: the first of: another version (which may have another number of frames), not four frames, a header or body over
+    ///   ``sizeLimit``, an unknown verb, a bad header.
     public init(frames: [[UInt8]]) throws(MessageError) {
+        guard let version = frames.first, version.elementsEqual(Message.version.utf8) else { throw .version }
         guard frames.count == Message.frameCount else { throw .malformed("\(frames.count) frames, not \(Message.frameCount)") }
-        guard frames[0].elementsEqual(Message.version.utf8) else { throw .version }
-        let (verbFrame, headerFrame) = (frames[1], frames[2])
-        guard let verb = asciiText(verbFrame.span).flatMap(Verb.init(rawValue:)) else { throw .verb }
-        guard frames[2].count <= Message.sizeLimit, frames[3].count <= Message.sizeLimit else { throw .tooLarge }
+        let (verbFrame, headerFrame, body) = (frames[1], frames[2], frames[3])
+        guard headerFrame.count <= Message.sizeLimit, body.count <= Message.sizeLimit else { throw .tooLarge }
+        guard verbFrame.count <= Verb.longest, let verb = asciiText(verbFrame.span).flatMap(Verb.init(rawValue:)) else { throw .verb }
         guard let header = Header(bytes: headerFrame.span) else { throw .malformed("header") }
-        self.init(verb, header, body: frames[3])
+        self.init(verb, header, body: body)
     }
 
     public var frames: [[UInt8]] { [Array(Message.version.utf8), Array(verb.rawValue.utf8), header.bytes, body] }
@@ -51,7 +56,7 @@ public struct Message: Hashable, Sendable {
     public func forEachBodyLine<E: Error>(_ work: (Span<UInt8>) throws(E) -> Void) throws(E) { try forEachLine(of: body.span, work) }
 }
 
-/// Lines of `key=value`. Keys are `[a-z][a-z0-9-]{0,31}`, values printable; unknown keys are kept and ignored.
+/// Lines of `key=value`. Keys are `[a-z][a-z0-9-]{0,31}`, values are UTF-8 without control characters; unknown keys are ignored.
 public struct Header: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     private var values: [String: String] = [:]
 
@@ -60,46 +65,44 @@ public struct Header: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     public init() {}
 
-    /// - Precondition: keys and values are of the header's form; used with literals of this module only.
+    /// - Precondition: keys are of the header's form: they are written in the code, and never come from outside.
     public init(dictionaryLiteral elements: (String, String)...) {
         for (key, value) in elements { self[key] = value }
     }
 
     /// Parses lines of `key=value`; `nil` on a bad line, a repeated key or too many lines.
     public init?(bytes: Span<UInt8>) {
-        var lines = 0
-        var valid = true
-        forEachLine(of: bytes) { line in
-            lines += 1
-            guard valid, lines <= Header.lineLimit, line.withUnsafeBufferPointer({ !$0.contains(where: { $0 < 0x20 || $0 == 0x7f }) })
-            else {
-                valid = false
-                return
-            }
-            guard let text = line.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) }),
-                let equals = text.firstIndex(of: "="), Header.isKey(text[..<equals]), values[String(text[..<equals])] == nil
-            else {
-                valid = false
-                return
-            }
-            values[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        do throws(NotAHeader) {
+            try forEachLine(of: bytes) { (line) throws(NotAHeader) in try add(line) }
+        } catch {
+            return nil
         }
-        guard valid else { return nil }
     }
 
-    private static func isKey(_ text: Substring) -> Bool {
-        guard (1...32).contains(text.utf8.count), let first = text.utf8.first, (0x61...0x7a).contains(first) else { return false }
-        return text.utf8.allSatisfy { (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
+    private struct NotAHeader: Error {}
+
+    private mutating func add(_ line: Span<UInt8>) throws(NotAHeader) {
+        var equals = 0
+        while equals < line.count, line[equals] != UInt8(ascii: "=") { equals += 1 }
+        guard equals < line.count, let key = asciiText(line.extracting(0..<equals)), Header.isKey(key), values[key] == nil,
+            let value = printableText(line.extracting((equals + 1)..<line.count)), values.count < Header.lineLimit
+        else { throw NotAHeader() }
+        values[key] = value
+    }
+
+    private static func isKey(_ text: String) -> Bool {
+        guard (1...32).contains(text.utf8.count), let first = text.utf8.first, isLowerCase(first) else { return false }
+        return text.utf8.allSatisfy { isLowerCase($0) || isDigit($0) || $0 == UInt8(ascii: "-") }
     }
 
     /// The value of a key. Control characters in a value that is set become blanks, so that it stays one line.
+    ///
+    /// - Precondition: a key that is set is of the header's form.
     public subscript(key: String) -> String? {
         get { values[key] }
         set {
-            values[key] = newValue.map { value in
-                guard value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else { return value }
-                return String(String.UnicodeScalarView(value.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }))
-            }
+            assert(Header.isKey(key))
+            values[key] = newValue.map(oneLine)
         }
     }
 

@@ -39,10 +39,3 @@ public struct Jail: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     public static func < (a: Jail, b: Jail) -> Bool { a.description < b.description }
 }
-
-private func isAlphanumeric(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
-    default: false
-    }
-}

@@ -25,7 +25,8 @@ public struct Report: Sendable, Equatable {
     public var now: Timestamp
     public var entries: [Entry]
 
-    /// Bytes that one entry can need in the body: its line, `|`, a position and the newline.
+    /// Bytes that one entry can need in the body: its line, `|`, a position of 19 digits and the newline. The sender keeps the body
+    /// under ``Message/sizeLimit`` with it.
     public static let longestEntry = Event.longestLine + 21
 
     public init(stream: String, now: Timestamp, entries: [Entry]) {
@@ -38,17 +39,14 @@ public struct Report: Sendable, Equatable {
     public var position: UInt64? { entries.compactMap(\.position).max() }
 
     /// - Throws: when the header lacks `stream` or `now`, or a line does not begin with a position. A line whose event is bad does
-    ///   not make the report bad.
+    ///   not make the report bad. Whether the host may report an event is not looked at here.
     public init(_ message: Message) throws(MessageError) {
+        guard message.verb == .report else { throw .verb }
         guard let stream = message.header["stream"], Report.isStream(stream) else { throw .malformed("stream") }
         guard let now = message.header.time("now") else { throw .malformed("now") }
         var entries: [Entry] = []
         try message.forEachBodyLine { (line) throws(MessageError) in
-            var bar = 0
-            while bar < line.count, line[bar] != separator { bar += 1 }
-            let field = line.extracting(0..<bar)
-            let position = parseDecimal(field)
-            guard bar < line.count, position != nil || (bar == 1 && field[0] == UInt8(ascii: "-")) else { throw .malformed("position") }
+            guard let (position, bar) = leadingPosition(line) else { throw .malformed("position in line \(entries.count + 1)") }
             let content: Result<Event, EventLineError>
             do throws(EventLineError) {
                 content = .success(try Event(line: line.extracting((bar + 1)..<line.count)))
@@ -60,11 +58,12 @@ public struct Report: Sendable, Equatable {
         self.init(stream: stream, now: now, entries: entries)
     }
 
+    /// An entry whose content is not an event has no line and is left out.
     public var message: Message {
         var body: [UInt8] = []
         for entry in entries {
             guard case .success(let event) = entry.content else { continue }
-            if let position = entry.position { appendDecimal(position, to: &body) } else { body.append(UInt8(ascii: "-")) }
+            appendOptional(entry.position, to: &body)
             body.append(separator)
             event.appendLine(to: &body)
             body.append(UInt8(ascii: "\n"))
@@ -74,10 +73,16 @@ public struct Report: Sendable, Equatable {
 
     static func isStream(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy {
-                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == UInt8(ascii: "-")
-            }
+            && text.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
     }
+}
+
+/// The position that a line begins with, `-` or a number, and where the separator behind it is; `nil` when there is none.
+private func leadingPosition(_ line: Span<UInt8>) -> (position: UInt64?, bar: Int)? {
+    var bar = 0
+    while bar < line.count, line[bar] != separator { bar += 1 }
+    guard bar < line.count, let position = parseOptional(line.extracting(0..<bar), parseDecimal) else { return nil }
+    return (position, bar)
 }
 
 /// The publisher's word that a report is on disk, with what it refused of it and why.
@@ -85,7 +90,7 @@ public struct Acknowledgement: Sendable, Equatable {
     public struct Refusal: Sendable, Equatable {
         /// The entry's position; `nil` for one without.
         public var position: UInt64?
-        /// Printable, in words an operator understands.
+        /// In words an operator understands. Control characters become blanks on the wire.
         public var reason: String
 
         public init(position: UInt64?, reason: String) {
@@ -105,16 +110,17 @@ public struct Acknowledgement: Sendable, Equatable {
         self.refused = refused
     }
 
+    /// - Throws: when it is not an ACK, its header lacks `term` or `position`, or a line is not a position and a reason.
     public init(_ message: Message) throws(MessageError) {
         guard message.verb == .acknowledged else { throw .verb }
         guard let term = message.header.term else { throw .malformed("term") }
         guard let position = message.header.number("position") else { throw .malformed("position") }
         var refused: [Refusal] = []
         try message.forEachBodyLine { (line) throws(MessageError) in
-            var bar = 0
-            while bar < line.count, line[bar] != separator { bar += 1 }
-            guard bar < line.count, let reason = asciiText(line.extracting((bar + 1)..<line.count)) else { throw .malformed("refusal") }
-            refused.append(Refusal(position: parseDecimal(line.extracting(0..<bar)), reason: reason))
+            guard let (position, bar) = leadingPosition(line), let reason = printableText(line.extracting((bar + 1)..<line.count)) else {
+                throw .malformed("refusal in line \(refused.count + 1)")
+            }
+            refused.append(Refusal(position: position, reason: reason))
         }
         self.init(term: term, position: position, refused: refused)
     }
@@ -123,7 +129,7 @@ public struct Acknowledgement: Sendable, Equatable {
     public var message: Message {
         var body: [UInt8] = []
         for refusal in refused {
-            let line = "\(refusal.position.map(String.init) ?? "-")|\(refusal.reason)\n".utf8
+            let line = "\(refusal.position.map(String.init) ?? "-")|\(oneLine(refusal.reason))\n".utf8
             guard body.count + line.count <= Message.sizeLimit else { break }
             body.append(contentsOf: line)
         }
@@ -135,7 +141,7 @@ public struct Acknowledgement: Sendable, Equatable {
 /// The publisher's refusal of a whole request.
 public struct RequestRefusal: Error, Sendable, Equatable, CustomStringConvertible {
     public var code: RefusalCode
-    /// Printable, in words an operator understands.
+    /// In words an operator understands. Control characters become blanks on the wire.
     public var reason: String
 
     public init(_ code: RefusalCode, _ reason: String) {

@@ -4,14 +4,17 @@
 public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible {
     public let milliseconds: Int64
 
-    public static let latest = Timestamp(milliseconds: 253_402_300_799_999)
+    private static let limit: Int64 = 253_402_300_799_999
+
+    /// The last millisecond of the year 9999.
+    public static let latest = Timestamp(milliseconds: limit)
 
     /// Values out of range are moved to its nearest end, so that arithmetic on hostile times cannot trap.
-    public init(milliseconds: Int64) { self.milliseconds = min(max(milliseconds, 0), 253_402_300_799_999) }
+    public init(milliseconds: Int64) { self.milliseconds = min(max(milliseconds, 0), Timestamp.limit) }
 
-    /// Parses one to fifteen decimal digits.
+    /// Parses one to fifteen decimal digits without leading zeros; `nil` when out of range.
     public init?(bytes: Span<UInt8>) {
-        guard let value = parseDecimal(bytes), value <= 253_402_300_799_999 else { return nil }
+        guard let value = parseDecimal(bytes), value <= UInt64(Timestamp.limit) else { return nil }
         milliseconds = Int64(value)
     }
 
@@ -35,6 +38,7 @@ public enum BanEnd: Hashable, Sendable, Comparable, CustomStringConvertible {
     case at(Timestamp)
     case permanent
 
+    /// Parses `-`, `*` or what ``Timestamp/init(bytes:)`` accepts.
     public init?(bytes: Span<UInt8>) {
         switch (bytes.count, bytes.isEmpty ? 0 : bytes[0]) {
         case (1, UInt8(ascii: "-")): self = .unknown
@@ -52,16 +56,4 @@ public enum BanEnd: Hashable, Sendable, Comparable, CustomStringConvertible {
         case .permanent: "*"
         }
     }
-}
-
-/// One to nineteen decimal digits as a number; leading zeros are refused, since every value has one text.
-func parseDecimal(_ bytes: Span<UInt8>) -> UInt64? {
-    guard (1...19).contains(bytes.count), bytes.count == 1 || bytes[0] != UInt8(ascii: "0") else { return nil }
-    var value: UInt64 = 0
-    for i in bytes.indices {
-        let digit = bytes[i] &- UInt8(ascii: "0")
-        guard digit <= 9 else { return nil }
-        value = value * 10 + UInt64(digit)
-    }
-    return value
 }
