@@ -74,12 +74,8 @@ public struct RequestClient: ~Copyable {
             schedule.answered()
             return answer
         }
-        // A pause that is over after a timeout is seen in the same call.
-        var action = schedule.advance(to: now, using: &random)
-        while action != .none {
-            try perform(action, now)
-            action = schedule.advance(to: now, using: &random)
-        }
+        let action = schedule.advance(to: now, using: &random)
+        try perform(action, now)
         return nil
     }
 
