@@ -41,8 +41,8 @@ public final class Lifecycle {
         do {
             let configuration = try Configuration.load(configurationPath)
             for warning in configuration.warnings { log.warning("\(warning)") }
+            try Log.open(configuration)
             try apply(configuration)
-            try Log.reopen(configuration.general.logTarget, level: configuration.general.logLevel)
             log.notice("reloaded", metadata: ["configuration": "\(configurationPath)"])
         } catch {
             log.error("not reloaded, the daemon goes on as it was: \(error)")

@@ -49,7 +49,7 @@ public struct PidFile: ~Copyable {
             self.file = file
             return
         }
-        throw PidFileError(path, .held(.unseen))
+        throw PidFileError(path, .system(SystemError("lock the pid file \(path), which others take and leave", code: EAGAIN)))
     }
 
     deinit {
@@ -144,12 +144,19 @@ public struct PidFileError: ExitError, Equatable {
     }
 }
 
-/// Creates a folder and those above it that are missing.
+/// Creates a folder and those above it that are missing, with this mode whatever umask says.
 func createFolders(_ path: String, mode: mode_t) throws(SystemError) {
-    guard mkdir(path, mode) != 0, errno != EEXIST else { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-        throw SystemError("create the folder \(path)")
+    if mkdir(path, mode) != 0 {
+        if errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw SystemError("create the folder \(path)")
+        }
+        try createFolders(String(path[..<slash]), mode: mode)
+        guard mkdir(path, mode) == 0 else {
+            // Someone else was faster, and its mode is theirs.
+            if errno == EEXIST { return }
+            throw SystemError("create the folder \(path)")
+        }
     }
-    try createFolders(String(path[..<slash]), mode: mode)
-    guard mkdir(path, mode) == 0 || errno == EEXIST else { throw SystemError("create the folder \(path)") }
+    chmod(path, mode)
 }

@@ -31,7 +31,7 @@ struct RunCommand<S: Service>: ParsableCommand {
         let control = DaemonControl(S.self, configuration)
         try control.requireSection()
         let pidfile = try PidFile(path: control.pidfile)
-        try Log.bootstrap(program: S.programName, target: configuration.general.logTarget, level: configuration.general.logLevel)
+        try Log.bootstrap(program: S.programName, configuration)
         let log = Logger(label: S.programName)
         do {
             try report(configuration.warnings.map { Finding(.warning, "\($0)") } + S.check(configuration), configuration, log)

@@ -38,8 +38,7 @@ public struct Configuration: Sendable {
     }
 
     private init(files: ConfigurationFiles, systemHostname: Hostname?) throws(ConfigurationError) {
-        var readers = Dictionary(
-            uniqueKeysWithValues: Section.allCases.map { ($0, SectionReader($0, entries: files.entries[$0.rawValue] ?? [:])) })
+        var readers: [Section: SectionReader] = [:]
         let present = Set(files.headers.map(\.name))
         // A missing section is read too: that is how its keys become known, for the hints below. Its problems don't count.
         func read<S>(_ section: Section, _ make: (inout SectionReader) -> S) -> S {

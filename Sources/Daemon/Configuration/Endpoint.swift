@@ -82,3 +82,9 @@ func looksLikeBrokenAddress(_ text: some StringProtocol) -> Bool {
     guard let last = text.split(separator: ".", omittingEmptySubsequences: false).last else { return true }
     return last.utf8.allSatisfy { (0x30...0x39).contains($0) } && Address(text) == nil
 }
+
+extension Endpoint {
+    /// The host as something that ``NeverBan`` can protect: the publisher's address. `nil` for ipc, `*` and interfaces' names that
+    /// cannot be names of hosts.
+    public var protectedHost: IgnoreRule? { host.flatMap { IgnoreRule(String($0.prefix { $0 != "%" })) } }
+}

@@ -52,6 +52,9 @@ extension SectionReader {
         let allowed = Endpoint.allowedToConnect + ", several separated by commas"
         let endpoints = list(key, default: [], allowed: allowed) { Endpoint(connect: $0) }
         if endpoints.count > 8 { refuse(key, "has \(endpoints.count) endpoints", allowed: "at most 8") }
+        if let example = endpoints.first(where: { $0.host == "publisher.example.org" }) {
+            warn(key, "`\(example)` is the example of the file as it comes", hint: "put your publisher there")
+        }
         return endpoints
     }
 

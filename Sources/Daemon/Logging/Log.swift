@@ -30,16 +30,25 @@ public enum Log {
     /// Makes this the log of every `Logger`. Call it once, before the first `Logger`.
     ///
     /// - Throws: when the file cannot be opened.
-    public static func bootstrap(program: String, target: LogTarget, level: LogLevel) throws(SystemError) {
+    public static func bootstrap(program: String, _ configuration: Configuration) throws(ConfigurationError) {
         state.withLock { $0.program = program }
-        try reopen(target, level: level)
+        try open(configuration)
         LoggingSystem.bootstrap { LineHandler(label: $0) }
     }
 
-    /// Changes target and level; the same file is opened anew, as logrotate needs it.
+    /// Changes to the configuration's target and level; the same file is opened anew, as logrotate needs it.
     ///
     /// - Throws: when the file cannot be opened; then the log stays as it is.
-    public static func reopen(_ target: LogTarget, level: LogLevel) throws(SystemError) {
+    public static func open(_ configuration: Configuration) throws(ConfigurationError) {
+        do {
+            try open(configuration.general.logTarget, level: configuration.general.logLevel)
+        } catch {
+            let problem = configuration.problem(with: "logtarget", in: .general, error.description)
+            throw ConfigurationError([problem], exitStatus: error.exitStatus == .permission ? .permission : .configuration)
+        }
+    }
+
+    private static func open(_ target: LogTarget, level: LogLevel) throws(SystemError) {
         let file: OwnedDescriptor? = if case .file(let path) = target { try openFile(path) } else { nil }
         replaceSink(target, file)
         Log.level.store(place(of: level.loggerLevel), ordering: .relaxed)
@@ -70,7 +79,7 @@ public enum Log {
     }
 
     private static func openFile(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        guard let file = OwnedDescriptor(open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o640)) else {
+        guard let file = OwnedDescriptor(Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o640)) else {
             throw SystemError("open the log \(path)")
         }
         return file
