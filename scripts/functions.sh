@@ -47,3 +47,58 @@ program_directory() {
     fi
     printf '%s\n' "$newest"
 }
+
+# has_section NAME FILE: whether FILE, or a file that stands above it, has the section.
+# For /x/a.conf these are /x/a.d/*.conf, /x/a.local and /x/a.d/*.local, as in the programs.
+has_section() {
+    local base=${2%.conf} file
+    for file in "$2" "$base".d/*.conf "$base".local "$base".d/*.local; do
+        if [[ -f $file ]] && grep -Eq "^[[:blank:]]*\[$1\]" "$file"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# for_each_daemon ACTION DAEMON... -- ARGUMENT...: the whole of scripts/start and scripts/stop.
+for_each_daemon() {
+    local action=$1 configuration=/etc/fail2ban-cluster/fail2ban-cluster.conf bin='' daemon status result=0 named=0
+    local -a daemons=()
+    shift
+    while [[ $1 != -- ]]; do
+        daemons+=("$1")
+        shift
+    done
+    shift
+    while (($# > 0)); do
+        case $1 in
+            -h | --help)
+                header_comment
+                exit 0
+                ;;
+            -c) configuration=${2:-} ;;
+            --bin) bin=${2:-} ;;
+            *) usage_error "unexpected '$1'" ;;
+        esac
+        (($# > 1)) || usage_error "$1 needs a value"
+        shift 2
+    done
+    [[ -f $configuration ]] || fail "there is no configuration $configuration: name it with -c FILE" "$EXIT_CONFIGURATION"
+    bin=$(program_directory "$bin")
+
+    for daemon in "${daemons[@]}"; do
+        has_section "$daemon" "$configuration" || continue
+        named=$((named + 1))
+        status=0
+        "${bin:+$bin/}fail2ban-$daemon" "$action" -c "$configuration" || status=$?
+        if ((status == EXIT_NOT_RUNNING)) && [[ $action == stop ]]; then
+            status=0
+        fi
+        if ((status != 0)); then
+            printf '%s: fail2ban-%s %s failed (exit code %s)\n' "$(basename "$0")" "$daemon" "$action" "$status" >&2
+            result=$status
+        fi
+    done
+    ((named > 0)) || fail "$configuration has none of the sections [publisher], [subscriber], [monitor]" "$EXIT_CONFIGURATION"
+    return "$result"
+}
