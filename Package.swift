@@ -61,7 +61,7 @@ let package = Package(
         tests("ZeroMQTests", ["ZeroMQ"]),
         .executableTarget(name: "SampleDaemon", dependencies: ["Daemon"], path: "Tests/SampleDaemon", swiftSettings: settings),
         tests("DaemonTests", ["Daemon", "SampleDaemon", "CLinux", logging]),
-        tests("MonitorTests", ["Monitor"]),
+        tests("MonitorTests", ["Monitor", "Daemon", "Wire", "ZeroMQ", grdb]),
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator"]),
