@@ -1,0 +1,160 @@
+// Stage 1, log line -> event: one open log file and how far its lines have been taken.
+
+import Glibc
+
+/// Owns the descriptor of one log file. It stays readable when the file is renamed or unlinked, and keeps its inode from being reused.
+final class FollowedFile {
+    struct Identity: Hashable {
+        var device: UInt
+        var inode: UInt
+
+        init(_ status: stat) {
+            device = UInt(status.st_dev)
+            inode = UInt(status.st_ino)
+        }
+    }
+
+    let descriptor: Int32
+    let identity: Identity
+    /// Its inotify watch.
+    var watch: Int32 = -1
+    /// Where the first line that was not taken yet begins.
+    private(set) var lineStart: Int64 = 0
+    /// Behind `lineStart` when the unfinished line there is already longer than any that counts.
+    private var scanned: Int64 = 0
+    /// How far its bytes were looked at; behind `lineStart` by an unfinished line.
+    private var seen: Int64 = 0
+    /// Its first bytes, up to 256, by which a truncation is noticed even when the file has already grown again.
+    private(set) var head: [UInt8] = []
+    /// When it last had a line, or began to be an old one.
+    var lastActive: ContinuousClock.Instant
+
+    enum Step {
+        /// All complete lines before the limit are taken.
+        case drained
+        /// The taker had enough.
+        case stopped
+        /// The bytes of this turn are used up.
+        case exhausted
+    }
+
+    /// Opens what `path` names.
+    init(path: String, now: ContinuousClock.Instant) throws(LogTailError) {
+        // O_NONBLOCK: a FIFO in the log's place must not stop the loop. It is refused below.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw LogTailError("open \(path)", errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw LogTailError("open \(path)", EINVAL)
+        }
+        self.descriptor = descriptor
+        identity = Identity(status)
+        lastActive = now
+    }
+
+    deinit { close(descriptor) }
+
+    /// Its size now, 0 when it can't be told.
+    var size: Int64 {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Whether nothing was written to it since it was read.
+    var isQuiet: Bool { seen >= size }
+
+    /// Goes on at `offset`, the beginning of a line.
+    func start(at offset: Int64) {
+        lineStart = offset
+        scanned = offset
+        seen = offset
+    }
+
+    /// Goes on at the last line that has no newline yet, or at the end.
+    func startAtEnd(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+        let size = size
+        let from = max(0, size - Int64(LogTail.longestLine))
+        let count = read(into: buffer, Int(size - from), at: from)
+        let last = count > 0 ? buffer[..<count].lastIndex(of: UInt8(ascii: "\n")) : nil
+        if let last {
+            start(at: from + Int64(last) + 1)
+        } else {
+            // Without a newline in reach the unfinished line is too long to count; marked so that its end is not taken for a line.
+            lineStart = from
+            scanned = from == 0 ? 0 : size
+            seen = size
+        }
+    }
+
+    /// Starts again at the beginning when the file was truncated: it is shorter than what was read, or begins differently.
+    /// - Returns: whether it was.
+    func noticeTruncation() -> Bool {
+        let isOther = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
+            let now = buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))]
+            let isOther = !now.starts(with: head)
+            if isOther || now.count > head.count { head = Array(now) }
+            return isOther
+        }
+        guard isOther || size < seen else { return false }
+        start(at: 0)
+        return true
+    }
+
+    /// Takes complete lines that end before `limit`, in order.
+    ///
+    /// - Parameters:
+    ///   - budget: bytes that may still be read in this turn.
+    ///   - buffer: longer than ``LogTail/longestLine``.
+    ///   - take: gets a line without its newline, `nil` for one that is too long to count, and its bytes with the newline; returns
+    ///     whether it wants more.
+    func takeLines(
+        before limit: Int64, budget: inout Int, _ buffer: UnsafeMutableBufferPointer<UInt8>,
+        _ take: (borrowing Span<UInt8>?, Int64) -> Bool
+    ) throws(LogTailError) -> Step {
+        while true {
+            let from = scanned
+            let wanted = Int(min(Int64(buffer.count), limit - from))
+            guard wanted > 0 else { return .drained }
+            guard budget > 0 else { return .exhausted }
+            let count = read(into: buffer, wanted, at: from)
+            guard count >= 0 else { throw LogTailError("read the log", errno) }
+            budget -= count
+            guard takeLines(UnsafeBufferPointer(rebasing: buffer[..<count]), at: from, take) else { return .stopped }
+            if count < wanted || from + Int64(count) >= limit { return .drained }
+        }
+    }
+
+    /// - Returns: whether the taker wants more.
+    private func takeLines(_ bytes: UnsafeBufferPointer<UInt8>, at from: Int64, _ take: (borrowing Span<UInt8>?, Int64) -> Bool) -> Bool {
+        var start = 0
+        while let newline = FollowedFile.newline(in: bytes, from: start) {
+            let end = from + Int64(newline) + 1
+            let length = end - lineStart
+            let wantsMore =
+                length - 1 > LogTail.longestLine
+                ? take(nil, length) : take(UnsafeBufferPointer(rebasing: bytes[start..<newline]).span, length)
+            start = newline + 1
+            self.start(at: end)
+            if !wantsMore { return false }
+        }
+        // A partial line is read again when it has grown, instead of being kept, unless it is too long to count.
+        seen = from + Int64(bytes.count)
+        scanned = seen - lineStart > LogTail.longestLine ? seen : lineStart
+        return true
+    }
+
+    private static func newline(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+        guard let base = bytes.baseAddress, start < bytes.count,
+            let found = memchr(base + start, Int32(UInt8(ascii: "\n")), bytes.count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(base)
+    }
+
+    private func read(into buffer: UnsafeMutableBufferPointer<UInt8>, _ wanted: Int, at offset: Int64) -> Int {
+        while true {
+            let count = pread(descriptor, buffer.baseAddress, min(wanted, buffer.count), off_t(offset))
+            if count >= 0 || errno != EINTR { return count }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// Stage 1, log line -> event: a place in the stream of log lines that outlives files' names and inodes, and the process.
+
+/// How far the log has been read. Inodes are reused and compression makes new ones, so a file is known by its first bytes.
+public struct LogPlace: Hashable, Sendable {
+    /// Bytes of complete lines in the stream so far, over all files: the position of reports.
+    public var position: UInt64
+    /// The files that are being read, the oldest first; several while a renamed log is not yet quiet.
+    public var files: [File]
+
+    public struct File: Hashable, Sendable {
+        public var head: LogHead
+        /// Where the next line begins.
+        public var offset: UInt64
+
+        public init(head: LogHead, offset: UInt64) {
+            self.head = head
+            self.offset = offset
+        }
+    }
+
+    public init(position: UInt64, files: [File]) {
+        self.position = position
+        self.files = files
+    }
+}
+
+/// What a file is recognised by: its first bytes, which differ between any two logs of fail2ban by their time stamps.
+public struct LogHead: Hashable, Sendable {
+    /// How many bytes were hashed: 256, or all there were.
+    public var count: Int
+    /// FNV-1a, 64 bits.
+    public var hash: UInt64
+
+    public static let longest = 256
+
+    public init(count: Int, hash: UInt64) {
+        self.count = count
+        self.hash = hash
+    }
+
+    /// - Parameter bytes: the beginning of a file; only the first 256 count.
+    public init(_ bytes: Span<UInt8>) {
+        count = min(bytes.count, LogHead.longest)
+        hash = 0xcbf2_9ce4_8422_2325
+        for i in 0..<count { hash = (hash ^ UInt64(bytes[i])) &* 0x100_0000_01b3 }
+    }
+
+    /// Whether a file that begins with `bytes` is this one or has grown from it. Nothing is known of a file that was empty.
+    public func isBeginning(of bytes: Span<UInt8>) -> Bool {
+        count > 0 && bytes.count >= count && LogHead(bytes.extracting(0..<count)) == self
+    }
+}

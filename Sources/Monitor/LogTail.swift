@@ -1,0 +1,179 @@
+// Stage 1, log line -> event: follows fail2ban's log through every kind of rotation and hands out its complete lines in order.
+
+import Glibc
+
+/// Follows a log file by inotify. The loop polls ``descriptor``, then calls ``look(now:)`` and ``readLines(now:_:)``.
+///
+/// fail2ban goes on writing to a renamed log until it is told to reopen it, and for ever if telling it fails. So an old file is kept
+/// open and read until the new one has data and the old one has been quiet for a minute. What was in the old file when the new one
+/// got its data is always handed out before that. Lines that `copytruncate` drops between its copy and its truncation are lost, as
+/// they are for everyone who reads.
+public struct LogTail: ~Copyable {
+    /// Longer lines are passed over. fail2ban's own are under 200 bytes, unless a filter takes a long id.
+    public static let longestLine = 4096
+    /// Bytes read in one turn at most, so that one long log does not hold up what else the loop has to do.
+    static let turnLimit = 256 * 1024
+    /// Renamed logs that are kept open, at most. The oldest is let go when there is one more.
+    static let oldFileLimit = 8
+    /// Longer than logrotate takes from the rename to the end of its postrotate script.
+    static let quietTime = Duration.seconds(60)
+
+    /// Where a tail begins.
+    public enum Start: Sendable {
+        /// At the end of the file that is there now; at the beginning of one that comes later.
+        case end
+        /// At a place of an earlier tail; at the beginning of a file that is not known there.
+        case place(LogPlace)
+    }
+
+    public enum Progress: Sendable {
+        /// There is nothing more until ``LogTail/descriptor`` is readable.
+        case upToDate
+        /// This turn's limit was reached.
+        case more
+        /// The taker wanted no more.
+        case stopped
+    }
+
+    public let path: String
+    /// Bytes of all complete lines so far, those of files before this one too: the end of the line handed out last.
+    public private(set) var position: UInt64
+    /// Why there is no log to follow at this moment; what is open already is read all the same.
+    public private(set) var problem: LogTailError?
+    /// Lines passed over because they were longer than ``longestLine``.
+    public private(set) var longLines = 0
+    /// How often a file had to be let go before all of it was read.
+    public private(set) var gaps = 0
+
+    private let inotify: Inotify
+    private var folders: WatchedFolders
+    /// The oldest first. The last one is, or was, what `path` names.
+    private var files: [FollowedFile] = []
+    private var start: Start
+    private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 * 1024)
+
+    /// - Throws: when inotify is not to be had. A log that is missing or can't be read is awaited; see ``problem``.
+    public init(path: String, from start: Start, now: ContinuousClock.Instant) throws(LogTailError) {
+        self.path = path
+        self.start = start
+        if case .place(let place) = start { position = place.position } else { position = 0 }
+        folders = WatchedFolders(path: path)
+        let inotify = try Inotify()
+        try folders.refresh(inotify)
+        self.inotify = inotify
+        openLog(now)
+        // A file that comes later is new from its beginning.
+        if problem?.code == ENOENT || problem?.code == ENOTDIR, case .end = self.start { beginAtBeginnings() }
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// To be polled for reading.
+    public var descriptor: Int32 { inotify.descriptor }
+
+    /// How far the lines were handed out, to begin there again.
+    public var place: LogPlace {
+        LogPlace(position: position, files: files.map { LogPlace.File(head: LogHead($0.head.span), offset: UInt64($0.lineStart)) })
+    }
+
+    /// Takes up what changed: a new file under the path, a truncation. Cheap; to be called in each turn of the loop.
+    /// - Throws: when the log's folder can't be watched.
+    public mutating func look(now: ContinuousClock.Instant) throws(LogTailError) {
+        if inotify.drain() { try folders.refresh(inotify) }
+        openLog(now)
+        for file in files where file.noticeTruncation() { file.lastActive = now }
+        letGoOfQuietFiles(now)
+    }
+
+    /// Hands out complete lines, the old files' first.
+    ///
+    /// - Parameter take: gets a line without its newline and the ``position`` behind it; returns whether it wants more.
+    /// - Throws: when reading fails, which for a local file means a failing disk.
+    public mutating func readLines(
+        now: ContinuousClock.Instant, _ take: (borrowing Span<UInt8>, UInt64) -> Bool
+    ) throws(LogTailError) -> Progress {
+        var budget = LogTail.turnLimit
+        // Sizes of the newer files are taken before an older one is read to its end: then all that was written to the older one
+        // before those bytes is handed out before them.
+        var limits: [Int64] = []
+        for file in files.reversed() { limits.append(file.size) }
+        for (file, limit) in zip(files, limits.reversed()) {
+            let before = file.lineStart
+            var position = position
+            var longLines = longLines
+            let step = try file.takeLines(before: limit, budget: &budget, buffer) { line, length in
+                position += UInt64(length)
+                guard let line else {
+                    longLines += 1
+                    return true
+                }
+                return take(line, position)
+            }
+            self.position = position
+            self.longLines = longLines
+            if file.lineStart != before { file.lastActive = now }
+            switch step {
+            case .drained: continue
+            case .stopped: return .stopped
+            case .exhausted: return .more
+            }
+        }
+        return .upToDate
+    }
+
+    // MARK: - Which files are open
+
+    private mutating func openLog(_ now: ContinuousClock.Instant) {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            problem = LogTailError("open \(path)", errno)
+            return
+        }
+        if let current = files.last, current.identity == FollowedFile.Identity(status) {
+            problem = nil
+            return
+        }
+        let file: FollowedFile
+        do throws(LogTailError) {
+            file = try FollowedFile(path: path, now: now)
+            // Watched before it is read, so that no growth goes unnoticed. An inode has one watch, so this may be an old file's.
+            file.watch = try inotify.watch(open: file.descriptor)
+        } catch {
+            problem = error
+            return
+        }
+        problem = nil
+        for old in files { old.lastActive = now }
+        if let again = files.firstIndex(where: { $0.identity == file.identity }) {
+            // An old log got its name back. It is read on where it was.
+            files.append(files.remove(at: again))
+            return
+        }
+        _ = file.noticeTruncation()
+        switch start {
+        case .end: file.startAtEnd(buffer)
+        case .place(let place):
+            let known = place.files.last { $0.head.isBeginning(of: file.head.span) && $0.offset <= UInt64(file.size) }
+            if let known { file.start(at: Int64(known.offset)) }
+        }
+        beginAtBeginnings()
+        files.append(file)
+        if files.count > LogTail.oldFileLimit + 1 { letGo(of: 0) }
+    }
+
+    private mutating func beginAtBeginnings() { start = .place(LogPlace(position: position, files: [])) }
+
+    private mutating func letGoOfQuietFiles(_ now: ContinuousClock.Instant) {
+        guard files.count > 1 else { return }
+        for i in files.indices.dropLast().reversed()
+        where now - files[i].lastActive >= LogTail.quietTime && files[i].isQuiet && files[(i + 1)...].contains(where: { $0.size > 0 }) {
+            letGo(of: i)
+        }
+    }
+
+    private mutating func letGo(of index: Int) {
+        let file = files.remove(at: index)
+        if !file.isQuiet { gaps += 1 }
+        inotify.remove(file.watch)
+    }
+}
