@@ -1,0 +1,167 @@
+// What the daemons share: the folder of a host's keys, and on the publisher's host of the cluster's.
+
+import Glibc
+import Wire
+import ZeroMQ
+
+/// `keydir`: `host.key` and `host.pub` are this host's, `publisher.pub` is the publisher's; on the publisher's host there are
+/// `publisher.key` and `authorized_hosts` too.
+///
+/// Everything is read anew by each call. Secrets that others may read, and files or a folder that others may change, are refused with the
+/// command that mends it.
+public struct KeyDirectory: Hashable, Sendable {
+    /// Of the largest `authorized_hosts`, in bytes: some 80,000 hosts.
+    static let longestAuthorizedHosts = 8 << 20
+
+    public let path: String
+
+    public init(_ path: String) { self.path = path }
+
+    private var hostKey: KeyFile { file("host.key", .secret, "run: fail2ban-cluster keygen") }
+    private var hostPublicKey: KeyFile { file("host.pub", .open, "run: fail2ban-cluster keygen") }
+    private var publisherKey: KeyFile { file("publisher.key", .secret, "on the publisher's host run: fail2ban-cluster init") }
+    private var publisherPublic: KeyFile { file("publisher.pub", .open, "copy it from the folder of keys of the publisher's host") }
+    private var authorized: KeyFile { file("authorized_hosts", .open, "it is on the publisher's host; there run: fail2ban-cluster init") }
+
+    private func file(_ name: String, _ kind: KeyFile.Kind, _ origin: String) -> KeyFile {
+        KeyFile(path: "\(path)/\(name)", kind: kind, origin: origin)
+    }
+
+    /// This host's key pair; its public half is computed, so that `host.pub` need not be trusted.
+    public func hostKeys() throws(ConfigurationError) -> KeyPair { try pair(of: hostKey) }
+
+    /// What the publisher proves to be.
+    public func publisherPublicKey() throws(ConfigurationError) -> PublicKey {
+        try check()
+        return try publisherPublic.readKey { PublicKey(z85: $0) }
+    }
+
+    /// What the publisher proves itself with.
+    public func publisherSecretKey() throws(ConfigurationError) -> SecretKey {
+        try check()
+        return try publisherKey.readKey { SecretKey(z85: $0) }
+    }
+
+    /// Who belongs to the cluster.
+    public func authorizedHosts() throws(ConfigurationError) -> AuthorizedHosts {
+        try check()
+        return try AuthorizedHosts(parsing: try authorized.read(longest: KeyDirectory.longestAuthorizedHosts), file: authorized.path)
+    }
+
+    private func pair(of file: KeyFile) throws(ConfigurationError) -> KeyPair {
+        try check()
+        let secret = try file.readKey { SecretKey(z85: $0) }
+        do {
+            return try KeyPair(secretKey: secret)
+        } catch {
+            throw ConfigurationError([ConfigurationProblem(subject: file.path, error.description)])
+        }
+    }
+
+    /// Who may change the folder may put other keys into it. A folder that is missing shows by its files.
+    private func check() throws(ConfigurationError) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & 0o022 != 0 else { return }
+        let mode = String(status.st_mode & 0o7777, radix: 8)
+        throw ConfigurationError([
+            ConfigurationProblem(
+                subject: path, "is a folder of keys that others may change (mode \(mode))", hint: "run: chmod go-w \(shellQuoted(path))")
+        ])
+    }
+}
+
+/// What the operator's command does with it.
+extension KeyDirectory {
+    /// A key pair, and the files that were made; those that were there stay as they are.
+    public struct Made: Sendable {
+        public let keys: KeyPair
+        public let paths: [String]
+    }
+
+    /// Makes this host's keys, and the folder, as far as they are missing.
+    public func makeHostKeys() throws(ConfigurationError) -> Made { try make(hostKey, hostPublicKey) }
+
+    /// Makes the publisher's keys, and the folder, as far as they are missing.
+    ///
+    /// - Throws: When `publisher.pub` is another publisher's: the host belongs to a cluster already.
+    public func makePublisherKeys() throws(ConfigurationError) -> Made { try make(publisherKey, publisherPublic) }
+
+    private func make(_ secret: KeyFile, _ open: KeyFile) throws(ConfigurationError) -> Made {
+        try makeFolder()
+        try check()
+        var paths: [String] = []
+        if access(secret.path, F_OK) != 0 {
+            guard access(open.path, F_OK) != 0 else {
+                throw ConfigurationError(
+                    [
+                        ConfigurationProblem(
+                            subject: open.path, "is there without its secret half, so it is the key of something else",
+                            hint: "if nothing needs it any more, remove it first")
+                    ], exitStatus: .failed)
+            }
+            try secret.create(try newSecret() + "\n")
+            paths.append(secret.path)
+        }
+        let keys = try pair(of: secret)
+        if access(open.path, F_OK) != 0 {
+            try open.create(keys.publicKey.z85 + "\n")
+            paths.append(open.path)
+        } else if try open.readKey({ PublicKey(z85: $0) }) != keys.publicKey {
+            throw ConfigurationError(
+                [
+                    ConfigurationProblem(
+                        subject: open.path, "is not the public half of \(secret.path)",
+                        hint: "remove the one that is wrong, and run this again")
+                ], exitStatus: .failed)
+        }
+        return Made(keys: keys, paths: paths)
+    }
+
+    private func newSecret() throws(ConfigurationError) -> String {
+        do {
+            return try KeyPair.generate().secretKey.z85
+        } catch {
+            throw ConfigurationError([ConfigurationProblem(error.description)], exitStatus: .failed)
+        }
+    }
+
+    /// Changes `authorized_hosts`, one process at a time; nothing is written when `change` throws or changes nothing.
+    ///
+    /// - Parameter creating: Whether a file that is missing counts as an empty one.
+    public func changeAuthorizedHosts<Result>(
+        creating: Bool = false, _ change: (inout AuthorizedHosts) throws -> Result
+    ) throws -> Result {
+        if creating { try makeFolder() }
+        // The lock is the folder's, since the file is another one after each change. It ends with its descriptor.
+        guard let lock = OwnedDescriptor(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
+            if errno == ENOENT { _ = try authorizedHosts() }
+            throw ConfigurationError.system(path, "cannot be opened")
+        }
+        while flock(lock.number, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw ConfigurationError.system(path, "cannot be locked") }
+        }
+        let isNew = creating && access(authorized.path, F_OK) != 0
+        let before = isNew ? AuthorizedHosts.withHeading : try authorizedHosts()
+        var after = before
+        let result = try change(&after)
+        if isNew || after != before { try authorized.replace(after.text) }
+        return result
+    }
+
+    private func makeFolder() throws(ConfigurationError) {
+        guard mkdir(path, 0o755) != 0 else {
+            // Whatever the umask: the secrets in it are 0600.
+            chmod(path, 0o755)
+            return
+        }
+        guard errno == EEXIST else { throw .system(path, "cannot be made") }
+    }
+}
+
+extension AuthorizedHosts {
+    /// An empty file that says how its lines read.
+    static let withHeading = AuthorizedHosts(lines: [
+        Line(text: "# Who belongs to the cluster: host roles key [addresses,…]", host: nil),
+        Line(text: "# roles: \(allRoles); a comment begins in the first column; `fail2ban-cluster authorize` writes here", host: nil),
+    ])
+}
