@@ -26,7 +26,7 @@ public struct RequestClient: ~Copyable {
     /// `nil` before the first request and while a failed one pauses.
     private var socket: Socket?
     private var connected = 0
-    private var request: [[UInt8]] = []
+    private var request: () -> [[UInt8]] = { [] }
 
     /// - Parameter endpoints: One or more, as `tcp://publisher.example:5678`, in the order in which they are tried.
     public init(
@@ -58,10 +58,11 @@ public struct RequestClient: ~Copyable {
 
     /// Sends a request, in place of one that may be under way.
     ///
+    /// - Parameter request: Makes the frames; it is asked anew for each try, so that a request can say when it was sent.
     /// - Throws: What the endpoint's text is not fit for, as `EINVAL`; being unreachable is no error.
-    public mutating func send(_ frames: [[UInt8]], now: ContinuousClock.Instant) throws(ZeroMQError) {
+    public mutating func send(now: ContinuousClock.Instant, _ request: @escaping () -> [[UInt8]]) throws(ZeroMQError) {
         cancel()
-        request = frames
+        self.request = request
         let action = schedule.begin(now: now)
         try perform(action, now)
     }
@@ -106,7 +107,7 @@ public struct RequestClient: ~Copyable {
                 socket = try connection(to: endpoints[endpoint])
                 connected = endpoint
             }
-            if try socket?.send(request) == true { return }
+            if try socket?.send(request()) == true { return }
             socket = nil
         }
         let action = schedule.failed(now: now, using: &random)

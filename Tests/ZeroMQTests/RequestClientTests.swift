@@ -81,7 +81,7 @@ private struct Publisher: ~Copyable {
         #expect(client.deadline == nil)
         var senders: Set<[UInt8]> = []
         for number in 1...3 as ClosedRange<UInt8> {
-            try client.send([bytes("F2BC/1"), [number]], now: .now)
+            try client.send(now: .now) { [bytes("F2BC/1"), [number]] }
             #expect(client.isIdle == false)
             let answer = try publisher.run(&client) { publisher, request in
                 senders.insert(request.frames[0])
@@ -98,7 +98,7 @@ private struct Publisher: ~Copyable {
     @Test func aLostAnswerIsAskedForAgainOnANewConnectionAndTheLateOneNeverArrives() throws {
         var publisher = try Publisher.started()
         var client = try publisher.client()
-        try client.send([bytes("one")], now: .now)
+        try client.send(now: .now) { [bytes("one")] }
         var requests: [Delivery] = []
         let answer = try publisher.run(&client) { publisher, request in
             requests.append(request)
@@ -107,7 +107,7 @@ private struct Publisher: ~Copyable {
         }
         #expect(answer.frames == [bytes("to try 3")])
         #expect(Set(requests.map { $0.frames[0] }).count == 3)
-        try client.send([bytes("two")], now: .now)
+        try client.send(now: .now) { [bytes("two")] }
         let next = try publisher.run(&client) { publisher, request in try publisher.reply(to: request, [bytes("to two")]) }
         #expect(next.frames == [bytes("to two")])
     }
@@ -115,10 +115,10 @@ private struct Publisher: ~Copyable {
     @Test func aServerThatComesBackAnswersTheRequestThatWaited() throws {
         var publisher = try Publisher.started()
         var client = try publisher.client()
-        try client.send([bytes("before")], now: .now)
+        try client.send(now: .now) { [bytes("before")] }
         _ = try publisher.run(&client) { publisher, request in try publisher.reply(to: request, [bytes("ACK")]) }
         try publisher.stop()
-        try client.send([bytes("during")], now: .now)
+        try client.send(now: .now) { [bytes("during")] }
         // Two tries run into nothing.
         for _ in 0..<4 {
             let deadline = client.deadline
@@ -135,7 +135,7 @@ private struct Publisher: ~Copyable {
         var publisher = try Publisher.started()
         // Port 1 of loopback: nobody listens.
         var client = try publisher.client(["tcp://127.0.0.1:1", publisher.endpoint])
-        try client.send([bytes("hello")], now: .now)
+        try client.send(now: .now) { [bytes("hello")] }
         let answer = try publisher.run(&client) { publisher, request in try publisher.reply(to: request, [bytes("ACK")]) }
         #expect(answer.frames == [bytes("ACK")])
     }
@@ -143,7 +143,7 @@ private struct Publisher: ~Copyable {
     @Test func aBusyServerIsAskedAgainLaterOnTheSameConnection() throws {
         var publisher = try Publisher.started()
         var client = try publisher.client()
-        try client.send([bytes("hello")], now: .now)
+        try client.send(now: .now) { [bytes("hello")] }
         var senders: [[UInt8]] = []
         for round in 1...3 {
             let answer = try publisher.run(&client) { publisher, request in
@@ -164,7 +164,7 @@ private struct Publisher: ~Copyable {
         var publisher = try Publisher.started()
         publisher.admits = false
         var client = try publisher.client()
-        try client.send([bytes("hello")], now: .now)
+        try client.send(now: .now) { [bytes("hello")] }
         let start = ContinuousClock.now
         while ContinuousClock.now < start + .seconds(1), let deadline = client.deadline {
             var polled = PollSet()
@@ -182,10 +182,10 @@ private struct Publisher: ~Copyable {
     @Test func aRequestGivenUpLeavesNothingUnderWayAndTheNextOneWorks() throws {
         var publisher = try Publisher.started()
         var client = try publisher.client()
-        try client.send([bytes("unwanted")], now: .now)
+        try client.send(now: .now) { [bytes("unwanted")] }
         client.cancel()
         #expect(client.deadline == nil)
-        try client.send([bytes("wanted")], now: .now)
+        try client.send(now: .now) { [bytes("wanted")] }
         let answer = try publisher.run(&client) { publisher, request in
             try publisher.reply(to: request, [bytes("ACK")] + request.frames.dropFirst(2))
         }
@@ -195,7 +195,7 @@ private struct Publisher: ~Copyable {
     @Test func anEndpointThatIsNoneIsAnErrorOfTheFirstRequest() throws {
         let publisher = try Publisher.started()
         var client = try publisher.client(["publisher:5678"])
-        let error = #expect(throws: ZeroMQError.self) { try client.send([bytes("hello")], now: .now) }
+        let error = #expect(throws: ZeroMQError.self) { try client.send(now: .now) { [bytes("hello")] } }
         #expect(error?.code == EINVAL)
         #expect(error?.hint == "an endpoint reads tcp://ADDRESS:PORT")
     }
