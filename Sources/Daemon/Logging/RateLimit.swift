@@ -31,6 +31,13 @@ public struct RateLimit: Sendable, Equatable {
         return heldBack
     }
 
+    /// Asks for one event that is logged as text.
+    ///
+    /// - Returns: `nil` when it is to be held back; otherwise what to put behind the text, such as ` (and 12 more)`, or nothing.
+    public mutating func heldBackNote(at now: ContinuousClock.Instant) -> String? {
+        admit(at: now).map { $0 == 0 ? "" : " (and \($0) more)" }
+    }
+
     private mutating func refill(_ now: ContinuousClock.Instant) {
         guard let since = refilled, available < burst else {
             refilled = now
