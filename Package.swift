@@ -9,6 +9,7 @@ let settings: [SwiftSetting] =
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
@@ -20,8 +21,8 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -34,6 +35,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -47,8 +49,8 @@ let package = Package(
         library("ZeroMQ", ["CZeroMQ"]),
         library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
         library("Monitor", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
-        library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
-        library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", logging, subprocess, argumentParser]),
+        library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, heap, logging, argumentParser]),
+        library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", heap, logging, subprocess, argumentParser]),
         library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),
 
         program("fail2ban-monitor", ["Monitor"]),
@@ -61,7 +63,7 @@ let package = Package(
         tests("ZeroMQTests", ["ZeroMQ"]),
         .executableTarget(name: "SampleDaemon", dependencies: ["Daemon"], path: "Tests/SampleDaemon", swiftSettings: settings),
         tests("DaemonTests", ["Daemon", "SampleDaemon", "CLinux", logging]),
-        tests("MonitorTests", ["Monitor", "Daemon", "Wire", "ZeroMQ", grdb]),
+        tests("MonitorTests", ["Monitor", "Daemon", "Wire", "ZeroMQ", grdb], exclude: ["Corpus"]),
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator"]),

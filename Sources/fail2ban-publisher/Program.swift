@@ -1,2 +1,9 @@
-// placeholder
-@main struct Program { static func main() {} }
+// The program fail2ban-publisher; all it does is in the library Publisher.
+
+import Daemon
+import Publisher
+
+@main
+enum Program {
+    static func main() { PublisherProgram.main() }
+}

@@ -1,0 +1,93 @@
+// Stage 2, report -> admission -> journal -> broadcast: which of a host's lines become events, on the publisher's clock.
+
+import Daemon
+import Wire
+
+/// Decides whether a line is an event of its sender, and puts its times on the publisher's clock. A value without clock or I/O.
+struct Admission {
+    /// What must never be banned.
+    var neverBan: NeverBan
+    /// Milliseconds; replaces unknown ends and caps all others, permanent ones too.
+    var maximumBanTime: Int64
+
+    /// Clocks of hosts that differ by less than this, in milliseconds, are taken as equal: a request's way takes milliseconds, and an
+    /// end that moved with each of them would be announced again and again.
+    static let clockTolerance: Int64 = 1000
+
+    /// The event that a line of a report stands for, or why it is refused.
+    ///
+    /// - Parameters:
+    ///   - sender: the host that the key belongs to; a line that names another one is refused.
+    ///   - senderNow: the sender's clock when it sent the request.
+    func admit(_ line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
+        guard line.host == sender else { return .failure(Refusal("names another host: \(line.host)")) }
+        switch (line.action, line.cause) {
+        case (.ban, .detected), (.ban, .held), (.unban, .lifted): break
+        default: return .failure(Refusal("a host can't report \(line.action.rawValue) as \(line.cause.rawValue)"))
+        }
+        return admit(line, shift: shift(senderNow: senderNow, now: now), now: now)
+    }
+
+    /// The event that a frame of an old client stands for, or why it is refused. Old clients know no times.
+    func admit(plain line: Event, now: Timestamp) -> Result<Event, Refusal> { admit(line, shift: 0, now: now) }
+
+    /// The events of an operator's order, or why all of it is refused.
+    func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) -> Result<[Event], Refusal> {
+        let shift = shift(senderNow: order.now, now: now)
+        let end =
+            switch order.end {
+            case .unknown: BanEnd.at(now.advanced(byMilliseconds: maximumBanTime))
+            case .permanent: BanEnd.permanent
+            case .at(let time): BanEnd.at(time.advanced(byMilliseconds: shift))
+            }
+        if order.command == .ban, case .at(let time) = end, time <= now { return .failure(Refusal("the ban would end in the past")) }
+        var events: [Event] = []
+        for address in order.addresses {
+            var event = Event(
+                host: operatorHost, jail: .cluster, action: .unban, address: address, seen: now, admitted: now, cause: .operator)
+            if order.command == .ban {
+                if let rule = neverBan.refusal(for: address) { return .failure(Refusal("\(address): \(rule)")) }
+                event.action = .ban
+                event.end = end
+            }
+            events.append(event)
+        }
+        return .success(events)
+    }
+
+    private func admit(_ line: Event, shift: Int64, now: Timestamp) -> Result<Event, Refusal> {
+        guard line.jail != .cluster, line.jail != .legacyCluster else {
+            return .failure(Refusal("jail \(line.jail) holds the cluster's own bans"))
+        }
+        var event = line
+        event.number = nil
+        event.admitted = now
+        let seen = min(line.seen?.advanced(byMilliseconds: shift) ?? now, now)
+        event.seen = seen
+        guard line.action == .ban else {
+            event.end = .unknown
+            return .success(event)
+        }
+        if let rule = neverBan.refusal(for: line.address) { return .failure(Refusal("\(rule)")) }
+        let latest = seen.advanced(byMilliseconds: maximumBanTime)
+        if case .at(let time) = line.end {
+            event.end = .at(min(time.advanced(byMilliseconds: shift), latest))
+        } else {
+            event.end = .at(latest)
+        }
+        return .success(event)
+    }
+
+    /// Milliseconds to add to a sender's times.
+    private func shift(senderNow: Timestamp, now: Timestamp) -> Int64 {
+        let difference = now.milliseconds(since: senderNow)
+        return abs(difference) < Admission.clockTolerance ? 0 : difference
+    }
+
+    /// Why a line or an order is not admitted, in words for an operator.
+    struct Refusal: Error, Equatable {
+        var reason: String
+
+        init(_ reason: String) { self.reason = reason }
+    }
+}

@@ -1,0 +1,264 @@
+// Stage 2, report -> admission -> journal -> broadcast: who holds what until when, and what that changes for the cluster.
+
+import HeapModule
+import Wire
+
+/// The holds and orders of every address, and which addresses they make banned. A value without clock or I/O.
+///
+/// An address is banned while unexpired holds of at least `quorum` different hosts stand, or an operator's ban. Its end is that of
+/// the quorum-th latest host, or the operator's when later. Jails don't matter, and all plain clients together count as one host.
+///
+/// Changes since ``keep()`` can be taken back by ``takeBack()``, because what the journal refused must not have happened.
+struct BanTable {
+    /// Who can hold an address: a host's jail. Plain clients are told apart here, but count as one host.
+    struct Holder: Hashable {
+        var host: Hostname
+        var jail: Jail
+        var isPlain: Bool
+    }
+
+    private struct Due: Comparable {
+        var time: Int64
+        var address: Address
+
+        static func < (a: Due, b: Due) -> Bool { a.time < b.time }
+    }
+
+    let quorum: Int
+    /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
+    private let memory: Int64
+    private var records: [Address: BanRecord] = [:]
+    private var holders: [Holder] = []
+    private var holderIndex: [Holder: UInt32] = [:]
+    private var due = Heap<Due>()
+    /// The records as they were at the last ``keep()``, for those that changed since.
+    private var before: [Address: BanRecord?] = [:]
+
+    /// - Parameters:
+    ///   - quorum: 1 or more.
+    ///   - maximumBanTime: milliseconds, the longest that a hold can last.
+    init(quorum: Int, maximumBanTime: Int64) {
+        self.quorum = quorum
+        memory = maximumBanTime
+    }
+
+    /// Addresses that are announced as banned.
+    var bannedCount: Int { records.values.count { $0.announced != nil } }
+
+    /// What an event did.
+    struct Effect: Equatable {
+        /// Whether a hold or an order began, moved or ended.
+        var isChange: Bool
+        /// What must be announced, without its number.
+        var announcement: Event?
+        /// Whether the announcement only moves the end of a ban that was announced before.
+        var isMovedEnd = false
+    }
+
+    /// Applies an admitted event. Ends are absolute: admission has replaced unknown ones.
+    ///
+    /// - Parameter isMove: decided later than its place in the log, so it changes only a hold that stands and was not seen later.
+    mutating func apply(_ event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) -> Effect {
+        var record = records[event.address] ?? BanRecord()
+        let old = record
+        if event.cause == .operator {
+            obey(event, in: &record, now: now)
+        } else {
+            hold(event, isPlain: isPlain, isMove: isMove, in: &record, now: now)
+        }
+        let isChange = record.holds != old.holds || record.order != old.order || record.liftedAt != old.liftedAt
+        guard isChange else { return Effect(isChange: false) }
+        let announcement = announce(event, in: &record)
+        store(record, for: event.address)
+        return Effect(isChange: true, announcement: announcement, isMovedEnd: old.announced != nil && announcement?.action == .ban)
+    }
+
+    private mutating func obey(_ event: Event, in record: inout BanRecord, now: Timestamp) {
+        let seen = event.seen?.milliseconds ?? now.milliseconds
+        switch event.action {
+        case .ban:
+            let holder = index(Holder(host: event.host, jail: event.jail, isPlain: false))
+            record.order = Hold(holder: holder, end: event.end.deadline, seen: seen)
+        case .unban:
+            record.order = nil
+            record.holds = []
+            record.liftedAt = now.milliseconds
+        }
+    }
+
+    private mutating func hold(_ event: Event, isPlain: Bool, isMove: Bool, in record: inout BanRecord, now: Timestamp) {
+        let holder = index(Holder(host: event.host, jail: event.jail, isPlain: isPlain))
+        let seen = event.seen?.milliseconds ?? now.milliseconds
+        let place = record.holds.firstIndex { $0.holder == holder }
+        if isMove {
+            guard let place, record.holds[place].seen <= seen else { return }
+        }
+        switch event.action {
+        case .ban:
+            let end = event.end.deadline
+            guard seen > record.liftedAt, end > now.milliseconds else { return }
+            if let place {
+                record.holds[place].end = end
+                record.holds[place].seen = seen
+            } else {
+                record.holds.append(Hold(holder: holder, end: end, seen: seen))
+            }
+        case .unban:
+            if let place { record.holds.remove(at: place) }
+        }
+    }
+
+    /// Ends what is due at `now`, at most `limit` addresses, and returns what must be announced. Call again while it returns
+    /// something or ``nextDue`` is not later than `now`.
+    mutating func expire(now: Timestamp, limit: Int) -> [Event] {
+        var announcements: [Event] = []
+        var looked = 0
+        while looked < limit, let first = due.min, first.time <= now.milliseconds {
+            due.removeMin()
+            looked += 1
+            guard var record = records[first.address] else { continue }
+            let ended = record.removeEnded(at: now.milliseconds)
+            if record.liftedAt > 0, record.liftedAt + memory <= now.milliseconds { record.liftedAt = 0 }
+            if let last = ended {
+                let holder = holders[Int(last.holder)]
+                let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: first.address, cause: .expired)
+                if let announcement = announce(cause, in: &record) { announcements.append(announcement) }
+            }
+            store(record, for: first.address)
+        }
+        return announcements
+    }
+
+    /// When ``expire(now:limit:)`` has something to look at.
+    var nextDue: Timestamp? { due.min.map { Timestamp(milliseconds: $0.time) } }
+
+    /// Takes in what the journal says happened, in its order, without announcing anything. Nothing can be taken back.
+    mutating func replay(_ entry: JournalEntry, admitted: Timestamp) {
+        switch entry {
+        case .refused: return
+        case .admitted(let event, let isPlain, let isMove, let announcement):
+            var record = records[event.address] ?? BanRecord()
+            if event.cause == .operator {
+                obey(event, in: &record, now: admitted)
+            } else {
+                hold(event, isPlain: isPlain, isMove: isMove, in: &record, now: admitted)
+            }
+            if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
+            put(record, for: event.address)
+        case .announced(let event):
+            guard var record = records[event.address] else { return }
+            if event.cause == .expired { _ = record.removeEnded(at: admitted.milliseconds) }
+            record.announced = event.action == .ban ? event.end.deadline : nil
+            put(record, for: event.address)
+        }
+    }
+
+    /// Brings what is announced in line with what the holds say: after a replay, since the quorum may be another one now.
+    /// One call looks at all; the announcements are in key order.
+    mutating func announceDifferences() -> [Event] {
+        var announcements: [Event] = []
+        for address in records.keys.sorted() {
+            guard var record = records[address], let any = record.order ?? record.holds.first else { continue }
+            let holder = holders[Int(any.holder)]
+            let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .held)
+            guard let announcement = announce(cause, in: &record) else { continue }
+            announcements.append(announcement)
+            store(record, for: address)
+        }
+        return announcements
+    }
+
+    // MARK: What is announced
+
+    /// What must be announced after `cause` changed the record: a beginning, a moved end, or the end of a ban.
+    private func announce(_ cause: Event, in record: inout BanRecord) -> Event? {
+        let carrier = record.carrier(quorum: quorum, holders: holders)
+        guard carrier?.end != record.announced else { return nil }
+        record.announced = carrier?.end
+        guard let carrier else {
+            var announcement = cause
+            announcement.action = .unban
+            announcement.end = .unknown
+            return announcement
+        }
+        var announcement = cause
+        if cause.action == .unban {
+            // Somebody let go and another hold carries the ban on: the announcement names that one.
+            let holder = holders[Int(carrier.holder)]
+            (announcement.host, announcement.jail, announcement.cause) = (holder.host, holder.jail, .held)
+            announcement.seen = nil
+        }
+        announcement.action = .ban
+        announcement.end = BanEnd(deadline: carrier.end)
+        return announcement
+    }
+
+    private mutating func index(_ holder: Holder) -> UInt32 {
+        if let index = holderIndex[holder] { return index }
+        let index = UInt32(holders.count)
+        holders.append(holder)
+        holderIndex[holder] = index
+        return index
+    }
+
+    // MARK: Keeping and taking back
+
+    /// What happened since the last call is on disk.
+    mutating func keep() { before.removeAll(keepingCapacity: before.capacity < 10_000) }
+
+    /// What happened since the last ``keep()`` must not have happened.
+    mutating func takeBack() {
+        for (address, record) in before { records[address] = record }
+        // Their times may have been taken out of the heap; one too many does no harm.
+        for address in before.keys { if let record = records[address] { schedule(record, address) } }
+        keep()
+    }
+
+    private mutating func store(_ record: BanRecord, for address: Address) {
+        if before[address] == nil { before[address] = .some(records[address]) }
+        put(record, for: address)
+    }
+
+    private mutating func put(_ record: BanRecord, for address: Address) {
+        records[address] = record.isEmpty ? nil : record
+        if !record.isEmpty { schedule(record, address) }
+    }
+
+    /// Notes when the record must be looked at next. Times that no longer hold stay in the heap and are passed over when they come;
+    /// when they are the most of it, it is built anew, so that it stays bounded by the number of addresses.
+    private mutating func schedule(_ record: BanRecord, _ address: Address) {
+        guard let time = record.nextTime(memory: memory) else { return }
+        if due.count > 2 * records.count + 1024 {
+            due = Heap(records.compactMap { address, record in record.nextTime(memory: memory).map { Due(time: $0, address: address) } })
+        } else {
+            due.insert(Due(time: time, address: address))
+        }
+    }
+
+    // MARK: Reading
+
+    /// One banned address as operators see it.
+    struct Listed: Equatable {
+        var address: Address
+        var end: BanEnd
+        var holders: [(holder: Holder, end: BanEnd)]
+
+        static func == (a: Listed, b: Listed) -> Bool {
+            a.address == b.address && a.end == b.end && a.holders.elementsEqual(b.holders, by: { $0 == $1 })
+        }
+    }
+
+    /// The banned addresses behind `after` in key order, at most `limit`.
+    func banned(after: Address?, limit: Int) -> [Listed] {
+        var keys: [Address] = []
+        for (address, record) in records where record.announced != nil {
+            if let after, address <= after { continue }
+            keys.append(address)
+        }
+        return keys.sorted().prefix(limit).compactMap { address in
+            guard let record = records[address], let end = record.announced else { return nil }
+            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
+            return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Stage 2, report -> admission -> journal -> broadcast: who may connect to which endpoint.
+
+import Daemon
+import Logging
+import Wire
+import ZeroMQ
+
+/// Says who is admitted: by key on the encrypted endpoints, by address on the plain ones.
+struct Gate {
+    private let keys: KeyDirectory
+    private let plainAllow: [Address]
+    private let logger: Logger
+    private var refusals = RateLimit(interval: .seconds(10))
+    private var reloads = RateLimit(burst: 5, interval: .seconds(1))
+    /// The keys that may connect, as the file was when it was last read.
+    private(set) var hosts: AuthorizedHosts
+
+    init(keys: KeyDirectory, plainAllow: [Address], logger: Logger) throws {
+        self.keys = keys
+        self.plainAllow = plainAllow
+        self.logger = logger
+        hosts = try keys.authorizedHosts()
+    }
+
+    /// Reads `authorized_hosts` again. With an error in the file the keys stay as they were.
+    mutating func reload() {
+        do {
+            hosts = try keys.authorizedHosts()
+        } catch {
+            logger.error("\(error); the keys stay as they were")
+        }
+    }
+
+    /// The answer to a connection that asks to be admitted.
+    mutating func verdict(_ credentials: Authenticator.Credentials) -> Authenticator.Verdict {
+        var outcome = userID(of: credentials)
+        if case .failure(.unknownKey) = outcome, reloads.admit(at: .now) != nil {
+            // It may have been authorised a moment ago.
+            reload()
+            outcome = userID(of: credentials)
+        }
+        switch outcome {
+        case .success(let userID): return .admit(userID: userID)
+        case .failure(let reason):
+            if let note = refusals.heldBackNote(at: .now) {
+                logger.warning("refused a connection from \(credentials.peerAddress): \(reason.rawValue)\(note)")
+            }
+            return .refuse
+        }
+    }
+
+    private enum Refusal: String, Error {
+        case unknownKey = "its key is not in authorized_hosts"
+        case role = "its key has neither the role subscriber nor operator"
+        case plainAddress = "its address is not in plainallow"
+        case mechanism = "it does not use CURVE"
+    }
+
+    /// Who the peer is; each of its messages will carry it.
+    private func userID(of credentials: Authenticator.Credentials) -> Result<String, Refusal> {
+        switch (credentials.domain, credentials.mechanism) {
+        case (PublisherSockets.Domain.plain, _):
+            let address = Address(credentials.peerAddress)
+            guard let address, plainAllow.contains(where: { $0.contains(address) }) else { return .failure(.plainAddress) }
+            return .success(address.description)
+        case (let domain, .curve(let key)):
+            guard let host = hosts.host(with: key) else { return .failure(.unknownKey) }
+            if domain == PublisherSockets.Domain.broadcasts, host.roles.isDisjoint(with: [.subscriber, .operator]) {
+                return .failure(.role)
+            }
+            return .success(host.name.description)
+        default: return .failure(.mechanism)
+        }
+    }
+}

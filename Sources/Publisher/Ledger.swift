@@ -1,0 +1,168 @@
+// Stage 2, report -> admission -> journal -> broadcast: all that the publisher decided, and what of it is not yet on disk.
+
+import Wire
+
+/// Takes what hosts, old clients and operators send, and gathers what one transaction must hold. A value without clock or I/O.
+///
+/// The loop gives it every request that waits, writes ``pending`` in one transaction, calls ``commit()``, and only then answers and
+/// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone.
+struct Ledger {
+    /// Names a host's sequence of positions.
+    struct Stream: Hashable {
+        var host: Hostname
+        var name: String
+    }
+
+    /// What one transaction of the journal holds.
+    struct Batch: Equatable {
+        var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
+        var positions: [Stream: UInt64] = [:]
+        /// The numbers of announcements that only move an end, which old clients don't hear of.
+        var movedEnds: Set<UInt64> = []
+
+        var isEmpty: Bool { entries.isEmpty && positions.isEmpty }
+
+        static func == (a: Batch, b: Batch) -> Bool {
+            a.positions == b.positions && a.entries.elementsEqual(b.entries) { $0.admitted == $1.admitted && $0.entry == $1.entry }
+        }
+    }
+
+    var admission: Admission
+    private(set) var table: BanTable
+    private(set) var pending = Batch()
+    /// The number that the next announcement will have; the first is 1.
+    private(set) var nextNumber: UInt64 = 1
+    private var positions: [Stream: UInt64] = [:]
+    private var committedNumber: UInt64 = 1
+
+    init(admission: Admission, table: BanTable) {
+        self.admission = admission
+        self.table = table
+    }
+
+    /// The highest position of a stream, those not yet on disk included; 0 when it has none.
+    func position(of stream: Stream) -> UInt64 { pending.positions[stream] ?? positions[stream] ?? 0 }
+
+    // MARK: What comes in
+
+    /// Takes a report of the host that the key belongs to. A repeat changes nothing, and one bad line stops none behind it.
+    mutating func take(_ report: Report, from host: Hostname, term: Term, now: Timestamp) -> Acknowledgement {
+        let stream = Stream(host: host, name: report.stream)
+        var refused: [Acknowledgement.Refusal] = []
+        for entry in report.entries {
+            if let position = entry.position {
+                guard position > self.position(of: stream) else { continue }
+                pending.positions[stream] = position
+            }
+            var line: Event?
+            let admitted: Result<Event, Admission.Refusal>
+            switch entry.content {
+            case .failure(let error): admitted = .failure(Admission.Refusal(error.rawValue))
+            case .success(let event):
+                line = event
+                admitted = admission.admit(event, from: host, senderNow: report.now, now: now)
+            }
+            switch admitted {
+            case .success(let event): record(event, isPlain: false, isMove: entry.position == nil, now: now)
+            case .failure(let refusal):
+                refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))
+                add(.refused(host: host, event: line, reason: refusal.reason), now: now)
+            }
+        }
+        return Acknowledgement(term: term, position: position(of: stream), refused: refused)
+    }
+
+    /// Takes an old client's event. Its host must not be one that has a key.
+    ///
+    /// - Parameter counts: whether the event changes a hold; Unbans of old clients don't unless the operator wants it, since such
+    ///   clients unban on every restart of fail2ban.
+    mutating func take(plain line: Event, counts: Bool, now: Timestamp) -> Admission.Refusal? {
+        switch admission.admit(plain: line, now: now) {
+        case .success(let event):
+            if counts { record(event, isPlain: true, isMove: false, now: now) }
+            return nil
+        case .failure(let refusal):
+            add(.refused(host: line.host, event: line, reason: refusal.reason), now: now)
+            return refusal
+        }
+    }
+
+    /// Takes an operator's order, all of it or nothing.
+    mutating func take(_ order: Order, from host: Hostname, now: Timestamp) -> Admission.Refusal? {
+        switch admission.admit(order, from: host, now: now) {
+        case .success(let events):
+            for event in events { record(event, isPlain: false, isMove: false, now: now) }
+            return nil
+        case .failure(let refusal):
+            return refusal
+        }
+    }
+
+    /// Ends what is due, at most `limit` addresses. Call again while ``nextDue`` is not later than `now`.
+    mutating func expire(now: Timestamp, limit: Int) {
+        for event in table.expire(now: now, limit: limit) { announce(event, now: now) }
+    }
+
+    /// When ``expire(now:limit:)`` has something to do.
+    var nextDue: Timestamp? { table.nextDue }
+
+    // MARK: The journal's word
+
+    /// Takes in one row of the journal, in order.
+    mutating func replay(_ entry: JournalEntry, admitted: Timestamp) {
+        table.replay(entry, admitted: admitted)
+        if let number = entry.announcement?.number { nextNumber = max(nextNumber, number + 1) }
+        committedNumber = nextNumber
+    }
+
+    /// Takes in the positions of the journal, and announces what differs from what was announced, since the quorum may be another
+    /// one and bans may have ended meanwhile.
+    mutating func finishReplay(positions: [Stream: UInt64], now: Timestamp) {
+        self.positions = positions
+        while let due = nextDue, due <= now { expire(now: now, limit: 10_000) }
+        for event in table.announceDifferences() { announce(event, now: now) }
+    }
+
+    /// The number of the first announcement that this start makes.
+    var firstNumberOfTerm: UInt64 { committedNumber }
+
+    /// ``pending`` is on disk. Returns what must be broadcast, in the order of its numbers.
+    mutating func commit() -> [Event] {
+        let announcements = pending.entries.compactMap(\.entry.announcement)
+        positions.merge(pending.positions) { $1 }
+        committedNumber = nextNumber
+        table.keep()
+        pending = Batch()
+        return announcements
+    }
+
+    /// ``pending`` could not be written and must not have happened.
+    mutating func rollBack() {
+        nextNumber = committedNumber
+        table.takeBack()
+        pending = Batch()
+    }
+
+    // MARK: What goes into the journal
+
+    private mutating func record(_ event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) {
+        let effect = table.apply(event, isPlain: isPlain, isMove: isMove, now: now)
+        // What was decided later than its place in the log is kept only when it changed something: it can come more than once.
+        guard effect.isChange || !isMove else { return }
+        let announcement = effect.announcement.map { numbered($0, now: now) }
+        if effect.isMovedEnd, let number = announcement?.number { pending.movedEnds.insert(number) }
+        add(.admitted(event, isPlain: isPlain, isMove: isMove, announcement: announcement), now: now)
+    }
+
+    private mutating func announce(_ event: Event, now: Timestamp) { add(.announced(numbered(event, now: now)), now: now) }
+
+    private mutating func numbered(_ event: Event, now: Timestamp) -> Event {
+        var event = event
+        event.number = nextNumber
+        event.admitted = now
+        nextNumber += 1
+        return event
+    }
+
+    private mutating func add(_ entry: JournalEntry, now: Timestamp) { pending.entries.append((admitted: now, entry: entry)) }
+}

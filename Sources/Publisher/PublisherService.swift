@@ -1,0 +1,247 @@
+// Stage 2, report -> admission -> journal -> broadcast: the loop that owns the publisher's sockets and carries values between the parts.
+
+import Daemon
+import Logging
+import Wire
+import ZeroMQ
+
+/// The publisher of a cluster. One thread makes it, runs it and owns everything in it.
+///
+/// A turn of the loop takes all requests that wait, up to a limit, writes what they change in one transaction, and only then answers
+/// and broadcasts. The more waits, the larger the transaction: the syncs of the disk are shared, and a single request waits for none.
+struct PublisherService: ~Copyable {
+    /// Requests taken in one turn; the rest waits in libzmq's queues, which are bounded for each peer.
+    static let requestsPerTurn = 256
+    /// Addresses whose end is looked at in one turn, so that a million that fall due together don't stop the loop.
+    static let endsPerTurn = 2000
+    /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
+    static let pauseAfterTrouble: Duration = .seconds(1)
+
+    private let logger: Logger
+    private let term: Term
+    private let journal: Journal
+    private let names: NameResolution
+    private var gate: Gate
+    private var authenticator: Authenticator
+    private var sockets: PublisherSockets
+    private var ledger: Ledger
+    private var plainReception: PlainReception
+    private var broadcaster: Broadcaster
+    private var polled = PollSet()
+    /// Connections that receive broadcasts, for the pace of frames.
+    private var subscribers = 0
+    /// After a failed write: when the next one that nobody asked for is tried.
+    private var notBefore = ContinuousClock.now
+    private var storageTrouble = RateLimit(interval: .seconds(10))
+    private var plainRefusals = RateLimit(interval: .seconds(10))
+
+    /// Opens the journal, takes in what it says, begins a term, and binds the endpoints.
+    init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
+        let keys = KeyDirectory(general.keyDirectory)
+        let maximumBanTime = settings.maxBanTime.milliseconds
+        let journal = try Journal(path: general.stateDirectory + "/journal.sqlite")
+        let neverBan = NeverBan(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
+        let names = try NameResolution()
+        try names.resolve(neverBan.names)
+        var ledger = Ledger(
+            admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
+            table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime))
+        let term = try PublisherService.resume(&ledger, from: journal, now: .now)
+
+        // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
+        let context = try Context()
+        let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
+        let authenticator = try Authenticator(in: context)
+        let sockets = try PublisherSockets(in: context, settings: settings, key: try keys.publisherSecretKey())
+        let places = sockets.endpoints.joined(separator: ", ")
+        logger.notice("term \(term), \(ledger.table.bannedCount) banned addresses, listening on \(places)")
+        if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
+            logger.warning("clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are")
+        }
+        self.logger = logger
+        self.journal = journal
+        self.ledger = ledger
+        self.term = term
+        self.names = names
+        self.gate = gate
+        self.authenticator = authenticator
+        self.sockets = sockets
+        plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
+        broadcaster = Broadcaster(now: .now)
+        // Nobody is admitted before the names in ignoreip are known, unless they can't be resolved.
+        if !names.awaitOutcomes(upTo: .seconds(5)) { logger.warning("not all names in ignoreip are resolved yet") }
+        takeNames()
+    }
+
+    /// Replays the journal and begins a term in it.
+    private static func resume(_ ledger: inout Ledger, from journal: Journal, now: Timestamp) throws(JournalError) -> Term {
+        try journal.replay { entry, admitted in ledger.replay(entry, admitted: admitted) }
+        ledger.finishReplay(positions: try journal.positions(), now: now)
+        let term = Term(id: .random(in: .min ... .max))
+        try journal.begin(term, first: ledger.firstNumberOfTerm, now: now)
+        if !ledger.pending.isEmpty { try journal.append(ledger.pending) }
+        // Nobody can receive them yet; who connects asks for what it missed.
+        _ = ledger.commit()
+        return term
+    }
+
+    /// Runs until a signal ends it. What was received before is answered first.
+    mutating func run(_ lifecycle: Lifecycle) throws {
+        lifecycle.ready()
+        while true {
+            switch try turn(signals: lifecycle.signals) {
+            case .terminate:
+                logger.notice("stopping")
+                return
+            case .reload: reload(lifecycle)
+            case nil: break
+            }
+        }
+    }
+
+    /// Takes over what can change while it runs: the keys, and what must never be banned.
+    private mutating func reload(_ lifecycle: Lifecycle) {
+        lifecycle.reload { configuration in
+            guard let settings = configuration.publisher else { return }
+            try names.resolve(NeverBan(ignoreip: settings.ignoreip).names)
+            ledger.admission.neverBan.reconfigure(
+                ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
+            gate.reload()
+        }
+    }
+
+    /// Takes over the addresses of names in `ignoreip` that were resolved beside the loop.
+    private mutating func takeNames() {
+        for outcome in names.take() {
+            if let failure = outcome.failure {
+                logger.warning("ignoreip: \(outcome.name) is not resolved: \(failure); its last known addresses stay protected")
+            } else {
+                ledger.admission.neverBan.resolve(outcome.name, to: outcome.addresses)
+            }
+        }
+    }
+
+    // MARK: A turn of the loop
+
+    private mutating func turn(signals: borrowing SignalDescriptor) throws -> SignalDescriptor.Signal? {
+        polled.removeAll()
+        authenticator.add(to: &polled)
+        polled.add(sockets.requests)
+        polled.add(sockets.broadcasts)
+        sockets.addPlain(to: &polled)
+        let signal = polled.add(descriptor: signals.descriptor)
+        let resolved = polled.add(descriptor: names.descriptor)
+        try polled.wait(until: deadline)
+
+        if polled.isReadable(resolved) { takeNames() }
+        try admitConnections()
+        try countSubscribers()
+        let answers = try takeRequests()
+        let plainAnswers = try takePlainRequests()
+        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
+        let trouble = try writePending()
+        try answer(answers, plainAnswers, unless: trouble)
+        try broadcast()
+        return polled.isReadable(signal) ? signals.next() : nil
+    }
+
+    private mutating func admitConnections() throws(ZeroMQError) {
+        // A copy, since the authenticator and the gate are both this value's.
+        var gate = gate
+        defer { self.gate = gate }
+        try authenticator.answerWaiting { gate.verdict($0) }
+    }
+
+    /// When the loop must wake up though nothing came in: the next frame or beat, and the next end of a ban.
+    private var deadline: ContinuousClock.Instant {
+        guard let due = ledger.nextDue else { return broadcaster.deadline }
+        let wait = max(due.milliseconds(since: .now), 0)
+        return min(broadcaster.deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
+    }
+
+    /// An answer that waits until the journal has what it acknowledges.
+    private struct Answer {
+        /// The routing id and the delimiter that came with the request.
+        var envelope: [[UInt8]]
+        var message: Message
+    }
+
+    private mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
+        var answers: [Answer] = []
+        while answers.count < PublisherService.requestsPerTurn, let delivery = try sockets.requests.receive() {
+            let frames = delivery.frames
+            // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
+            guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
+            let sender = delivery.userID.flatMap { Hostname($0) }
+            let message = Reception(hosts: gate.hosts).answer(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: .now)
+            answers.append(Answer(envelope: Array(frames[..<2]), message: message))
+        }
+        return answers
+    }
+
+    private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
+        var answers: [[[UInt8]]] = []
+        while answers.count < PublisherService.requestsPerTurn, let delivery = try sockets.receivePlain() {
+            guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
+            let hosts = gate.hosts
+            let (frame, refusal) = plainReception.answer(
+                Array(delivery.frames[2...]), ledger: &ledger, isAuthorized: { hosts.roles(of: $0) != nil }, now: .now)
+            if let refusal, let note = plainRefusals.heldBackNote(at: .now) {
+                logger.warning("NAK to the old client at \(delivery.peerAddress ?? "-"): \(refusal)\(note)")
+            }
+            answers.append([delivery.frames[0], [], frame])
+        }
+        return answers
+    }
+
+    /// Counts the connections that subscribe: a subscription begins with 1, its end with 0.
+    private mutating func countSubscribers() throws(ZeroMQError) {
+        while let delivery = try sockets.broadcasts.receive() {
+            switch delivery.frames.first?.first {
+            case 1: subscribers += 1
+            case 0: subscribers = max(subscribers - 1, 0)
+            default: break
+            }
+        }
+    }
+
+    /// Writes what this turn changed. When that fails nothing of it has happened, and the error is what to answer.
+    private mutating func writePending() throws(ZeroMQError) -> RequestRefusal? {
+        guard !ledger.pending.isEmpty else { return nil }
+        do throws(JournalError) {
+            try journal.append(ledger.pending)
+        } catch {
+            ledger.rollBack()
+            // Ends that are due would be tried again at once, and again.
+            notBefore = .now + PublisherService.pauseAfterTrouble
+            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error); nothing is acknowledged meanwhile\(note)") }
+            return RequestRefusal(.storage, "the journal can't be written: \(error.reason)")
+        }
+        let movedEnds = ledger.pending.movedEnds
+        let announcements = ledger.commit()
+        for event in announcements { logger.info("\(event.line)") }
+        broadcaster.add(announcements)
+        try sockets.broadcastPlain(announcements, except: movedEnds)
+        return nil
+    }
+
+    private func answer(_ answers: [Answer], _ plainAnswers: [[[UInt8]]], unless trouble: RequestRefusal?) throws(ZeroMQError) {
+        for answer in answers {
+            var message = answer.message
+            if let trouble, message.verb == .acknowledged { message = trouble.message(term: term) }
+            // A ROUTER drops what a peer that is gone or doesn't read can't take; it asks again.
+            _ = try sockets.requests.send(answer.envelope + message.frames)
+        }
+        for answer in plainAnswers {
+            try sockets.answerPlain(trouble == nil ? answer : [answer[0], [], PlainReception.refusal])
+        }
+    }
+
+    private mutating func broadcast() throws(ZeroMQError) {
+        while let frame = broadcaster.frame(
+            term: term, next: ledger.nextNumber, subscribers: subscribers, clock: .now, now: .now)
+        {
+            _ = try sockets.broadcasts.send([frame])
+        }
+    }
+}

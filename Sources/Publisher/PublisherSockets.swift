@@ -1,0 +1,119 @@
+// Stage 2, report -> admission -> journal -> broadcast: the publisher's endpoints, with every limit that holds on them.
+
+import Daemon
+import Wire
+import ZeroMQ
+
+/// The sockets of the publisher, bound. Made, used and closed on the loop's thread.
+struct PublisherSockets: ~Copyable {
+    /// ZAP domains: which endpoint a connection came to.
+    enum Domain {
+        static let requests = "requests"
+        static let broadcasts = "broadcasts"
+        static let plain = "plain"
+    }
+
+    /// Answers kept for one peer that doesn't take them; more are dropped, and it asks again.
+    static let answersPerPeer: Int32 = 16
+    /// Requests of one peer that wait; libzmq then stops reading from it. A REQ socket has one.
+    static let requestsPerPeer: Int32 = 64
+    /// Frames kept for one subscriber that doesn't take them, at most 64 KiB each; more are dropped, and it sees the gap.
+    static let framesPerSubscriber: Int32 = 256
+    /// Bytes of one frame of a request, with what encryption adds; whoever sends more is disconnected.
+    static let largestFrame: Int64 = 68 * 1024
+    /// Bytes of one frame on the plain endpoints: enough to see that a frame is oversized and to answer `NAK`.
+    static let largestPlainFrame: Int64 = 4096
+
+    /// ROUTER for requests.
+    let requests: Socket
+    /// XPUB for broadcasts; it reads who subscribes.
+    let broadcasts: Socket
+    /// The same for clients of fail2ban-zmq-tools, when they are served.
+    let plainRequests: Socket?
+    let plainBroadcasts: Socket?
+    /// Where the four really listen, for the log: with port 0 the port that was free.
+    let endpoints: [String]
+
+    /// Binds all endpoints of the settings. An ``Authenticator`` of the same context must be there already.
+    init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
+        var endpoints: [String] = []
+        let requests = try Socket(.router, in: context)
+        try PublisherSockets.limitRequests(requests, largestFrame: PublisherSockets.largestFrame)
+        try requests.curveServer(key, domain: Domain.requests)
+        endpoints.append(try requests.bind(settings.replyBind.description))
+
+        let broadcasts = try Socket(.publisher, in: context)
+        try PublisherSockets.limitBroadcasts(broadcasts)
+        try broadcasts.curveServer(key, domain: Domain.broadcasts)
+        endpoints.append(try broadcasts.bind(settings.broadcasterBind.description))
+
+        var plainRequests: Socket?
+        if let endpoint = settings.plainReplyBind {
+            let socket = try Socket(.router, in: context)
+            try PublisherSockets.limitRequests(socket, largestFrame: PublisherSockets.largestPlainFrame)
+            try socket.zapDomain(Domain.plain)
+            endpoints.append(try socket.bind(endpoint.description))
+            plainRequests = consume socket
+        }
+        var plainBroadcasts: Socket?
+        if let endpoint = settings.plainBroadcasterBind {
+            let socket = try Socket(.plainPublisher, in: context)
+            try PublisherSockets.limitBroadcasts(socket)
+            try socket.zapDomain(Domain.plain)
+            endpoints.append(try socket.bind(endpoint.description))
+            plainBroadcasts = consume socket
+        }
+        self.requests = requests
+        self.broadcasts = broadcasts
+        self.plainRequests = plainRequests
+        self.plainBroadcasts = plainBroadcasts
+        self.endpoints = endpoints
+    }
+
+    private static func limitRequests(_ socket: borrowing Socket, largestFrame: Int64) throws(ZeroMQError) {
+        try socket.sendHighWater(answersPerPeer)
+        try socket.receiveHighWater(requestsPerPeer)
+        try socket.maximumMessageSize(largestFrame)
+        try limitPeers(socket)
+    }
+
+    private static func limitBroadcasts(_ socket: borrowing Socket) throws(ZeroMQError) {
+        try socket.sendHighWater(framesPerSubscriber)
+        // What a subscriber sends is its subscriptions: short texts.
+        try socket.maximumMessageSize(1024)
+        try limitPeers(socket)
+    }
+
+    private static func limitPeers(_ socket: borrowing Socket) throws(ZeroMQError) {
+        // A peer that doesn't prove who it is within 5 s is dropped; the way round the world takes less than one.
+        try socket.handshakeTimeout(.seconds(5))
+        // Peers that went away without a word are noticed after 40 s, so that their queues don't stay.
+        try socket.heartbeat(interval: .seconds(15), timeout: .seconds(40))
+    }
+
+    // MARK: The plain endpoints, where there are any
+
+    func addPlain(to polled: inout PollSet) {
+        switch plainRequests {
+        case .some(let socket): polled.add(socket)
+        case nil: break
+        }
+    }
+
+    func receivePlain() throws(ZeroMQError) -> Delivery? { try plainRequests?.receive() }
+
+    func answerPlain(_ frames: [[UInt8]]) throws(ZeroMQError) { _ = try plainRequests?.send(frames) }
+
+    /// Sends what old clients understand: bans that began and ended, one frame of four fields each, without ends that moved.
+    func broadcastPlain(_ announcements: [Event], except movedEnds: Set<UInt64>) throws(ZeroMQError) {
+        switch plainBroadcasts {
+        case .some(let socket):
+            for event in announcements where event.number.map({ !movedEnds.contains($0) }) ?? true {
+                var line: [UInt8] = []
+                event.appendPlainLine(to: &line)
+                _ = try socket.send([line])
+            }
+        case nil: break
+        }
+    }
+}

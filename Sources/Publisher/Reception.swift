@@ -1,0 +1,54 @@
+// Stage 2, report -> admission -> journal -> broadcast: who may ask what, and the answer to each request.
+
+import Daemon
+import Wire
+
+/// Takes the requests of the cluster's hosts into the ledger and says what to answer once it is on disk. A value without socket or clock.
+struct Reception {
+    /// The keys that may connect, and what each may do.
+    var hosts: AuthorizedHosts
+
+    /// The answer to a request.
+    ///
+    /// - Parameters:
+    ///   - frames: the request without its envelope.
+    ///   - sender: the host that the connection's key belongs to; `nil` when it belongs to none, which only a key that was removed
+    ///     from `authorized_hosts` after it connected can show.
+    func answer(_ frames: [[UInt8]], from sender: Hostname?, ledger: inout Ledger, term: Term, now: Timestamp) -> Message {
+        do throws(RequestRefusal) {
+            let request = try parse { () throws(MessageError) in try Message(frames: frames) }
+            guard let sender, let roles = hosts.roles(of: sender) else {
+                throw RequestRefusal(.host, "this key is not in authorized_hosts any more")
+            }
+            switch request.verb {
+            case .report:
+                try require(.monitor, of: roles, sender: sender)
+                let report = try parse { () throws(MessageError) in try Report(request) }
+                return ledger.take(report, from: sender, term: term, now: now).message
+            case .order:
+                try require(.operator, of: roles, sender: sender)
+                let order = try parse { () throws(MessageError) in try Order(request) }
+                if let refusal = ledger.take(order, from: sender, now: now) { throw RequestRefusal(.malformed, refusal.reason) }
+                return Message(.acknowledged, ["term": term.description, "number": String(ledger.nextNumber - 1)])
+            case .query:
+                return try BanList.answer(to: request, table: ledger.table, term: term, now: now)
+            default:
+                throw RequestRefusal(.verb, "\(request.verb.rawValue) is not a request that this publisher knows")
+            }
+        } catch {
+            return error.message(term: term)
+        }
+    }
+
+    private func require(_ role: AuthorizedHosts.Role, of roles: Set<AuthorizedHosts.Role>, sender: Hostname) throws(RequestRefusal) {
+        guard roles.contains(role) else { throw RequestRefusal(.role, "\(sender) has not the role \(role.rawValue)") }
+    }
+
+    private func parse<T>(_ work: () throws(MessageError) -> T) throws(RequestRefusal) -> T {
+        do {
+            return try work()
+        } catch {
+            throw RequestRefusal(error.code, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+// Reports, orders and old clients: what counts, what is refused, and that nothing counts twice or before it is on disk.
+
+import Daemon
+import Testing
+import Wire
+
+@testable import Publisher
+
+@Suite struct LedgerTests {
+    let term = Term(id: 7)
+    var ledger = Ledger(
+        admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week))
+
+    func report(_ entries: [Report.Entry], stream: String = "s1", now: Timestamp = at(100)) -> Report {
+        Report(stream: stream, now: now, entries: entries)
+    }
+
+    @Test mutating func aReportThatIsRepeatedChangesNothing() throws {
+        let web1 = try host("web1")
+        let first = report([.init(position: 90, try ban("web1", "192.0.2.1", until: 600))])
+        #expect(ledger.take(first, from: web1, term: term, now: at(100)).position == 90)
+        #expect(brief(ledger.commit()) == ["Ban 192.0.2.1 600 web1/sshd detected"])
+        let again = ledger.take(first, from: web1, term: term, now: at(101))
+        #expect(again == Acknowledgement(term: term, position: 90, refused: []))
+        #expect(ledger.pending.isEmpty)
+    }
+
+    @Test mutating func aRepeatWithinOneTransactionCountsOnce() throws {
+        let web1 = try host("web1")
+        let first = report([.init(position: 90, try ban("web1", "192.0.2.1", until: 600))])
+        _ = ledger.take(first, from: web1, term: term, now: at(100))
+        _ = ledger.take(first, from: web1, term: term, now: at(100))
+        #expect(ledger.pending.entries.count == 1)
+    }
+
+    @Test mutating func positionsOfTwoHostsAndOfTwoStreamsDoNotMeet() throws {
+        let entry = Report.Entry(position: 90, try ban("web1", "192.0.2.1", until: 600))
+        _ = ledger.take(report([entry]), from: try host("web1"), term: term, now: at(100))
+        let other = Report.Entry(position: 50, try ban("web2", "192.0.2.2", until: 600))
+        #expect(ledger.take(report([other]), from: try host("web2"), term: term, now: at(100)).position == 50)
+        #expect(ledger.take(report([], stream: "s2"), from: try host("web1"), term: term, now: at(100)).position == 0)
+    }
+
+    @Test mutating func aRefusedLineIsRecordedAndBlocksNoneBehindIt() throws {
+        let report = report([
+            .init(position: 10, try ban("web2", "192.0.2.1", until: 600)),
+            .init(position: 20, try ban("web1", "127.0.0.1", until: 600)),
+            .init(position: 30, try ban("web1", "192.0.2.2", until: 600)),
+        ])
+        let answer = ledger.take(report, from: try host("web1"), term: term, now: at(100))
+        #expect(answer.position == 30)
+        #expect(answer.refused.map(\.position) == [10, 20])
+        #expect(answer.refused.first?.reason == "names another host: web2")
+        #expect(ledger.pending.entries.count == 3)
+        #expect(brief(ledger.commit()) == ["Ban 192.0.2.2 600 web1/sshd detected"])
+    }
+
+    @Test mutating func announcementsAreNumberedWithoutGapsAcrossRefusalsAndRollBacks() throws {
+        let web1 = try host("web1")
+        _ = ledger.take(report([.init(position: 1, try ban("web1", "192.0.2.1", until: 600))]), from: web1, term: term, now: at(0))
+        #expect(ledger.commit().map(\.number) == [1])
+        let second = report([
+            .init(position: 2, try ban("web1", "127.0.0.1", until: 600)), .init(position: 3, try ban("web1", "192.0.2.2", until: 600)),
+        ])
+        _ = ledger.take(second, from: web1, term: term, now: at(1))
+        ledger.rollBack()
+        #expect(ledger.position(of: .init(host: web1, name: "s1")) == 1)
+        #expect(ledger.take(second, from: web1, term: term, now: at(2)).position == 3)
+        #expect(ledger.commit().map(\.number) == [2])
+    }
+
+    @Test mutating func aHostsTimesAreMovedOntoThePublishersClock() throws {
+        // The host's clock is one hour behind.
+        let event = try ban("web1", "192.0.2.1", until: 600, seen: 0)
+        _ = ledger.take(report([.init(position: 1, event)], now: at(5)), from: try host("web1"), term: term, now: at(3605))
+        let announcement = try #require(ledger.commit().first)
+        #expect(announcement.seen == at(3600))
+        #expect(announcement.end == .at(at(4200)))
+    }
+
+    @Test mutating func aLongWayOfARequestDoesNotMoveItsEnds() throws {
+        let event = try ban("web1", "192.0.2.1", until: 600, seen: 0)
+        _ = ledger.take(report([.init(position: 1, event)], now: at(5)), from: try host("web1"), term: term, now: at(5.9))
+        #expect(ledger.commit().first?.end == .at(at(600)))
+    }
+
+    @Test(arguments: [BanEnd.unknown, .permanent, .at(.latest)])
+    mutating func theMaximumBanTimeReplacesUnknownEndsAndCapsAllOthers(end: BanEnd) throws {
+        var event = try ban("web1", "192.0.2.1", until: 600, seen: 0)
+        event.end = end
+        _ = ledger.take(report([.init(position: 1, event)]), from: try host("web1"), term: term, now: at(100))
+        #expect(ledger.commit().first?.end == .at(at(Double(week) / 1000)))
+    }
+
+    @Test(arguments: [Jail.cluster, Jail.legacyCluster])
+    mutating func theClustersOwnJailIsNeverTakenFromAReport(jail: Jail) throws {
+        var event = try ban("web1", "192.0.2.1", until: 600)
+        event.jail = jail
+        let answer = ledger.take(report([.init(position: 1, event)]), from: try host("web1"), term: term, now: at(100))
+        #expect(answer.refused.count == 1)
+        #expect(ledger.commit() == [])
+    }
+
+    @Test mutating func aHostCannotReportAnOperatorsOrder() throws {
+        var event = try ban("web1", "192.0.2.1", until: 600)
+        event.cause = .operator
+        let answer = ledger.take(report([.init(position: 1, event)]), from: try host("web1"), term: term, now: at(100))
+        #expect(answer.refused.map(\.reason) == ["a host can't report Ban as operator"])
+    }
+
+    @Test mutating func aBanOfAnOldClientEndsAfterTheMaximumBanTimeAndItsUnbanCountsOnlyWhenWanted() throws {
+        var event = try ban("old1", "192.0.2.1", until: 0)
+        event.end = .unknown
+        #expect(ledger.take(plain: event, counts: true, now: at(0)) == nil)
+        #expect(brief(ledger.commit()) == ["Ban 192.0.2.1 \(week / 1000) old1/sshd detected"])
+        #expect(ledger.take(plain: try unban("old1", "192.0.2.1"), counts: false, now: at(1)) == nil)
+        #expect(ledger.commit() == [])
+        #expect(ledger.take(plain: try unban("old1", "192.0.2.1"), counts: true, now: at(2)) == nil)
+        #expect(brief(ledger.commit()) == ["Unban 192.0.2.1 - old1/sshd lifted"])
+    }
+
+    @Test mutating func anOrderIsDoneWholeOrNotAtAll() throws {
+        let order = Order(.ban, now: at(0), end: .at(at(60)), addresses: [try address("192.0.2.1"), try address("127.0.0.1")])
+        #expect(ledger.take(order, from: try host("admin"), now: at(0)) != nil)
+        #expect(ledger.pending.isEmpty)
+    }
+
+    @Test mutating func replayingTheJournalGivesTheSameStateAgain() throws {
+        for seed in 0..<10 {
+            var random = SeededGenerator(seed: UInt64(seed))
+            ledger = Ledger(admission: ledger.admission, table: BanTable(quorum: 1, maximumBanTime: week))
+            var journal: [(admitted: Timestamp, entry: JournalEntry)] = []
+            var now = 0.0
+            for step in 1...300 {
+                now += Double(Int.random(in: 0...3, using: &random))
+                let name = "web\(Int.random(in: 1...3, using: &random))"
+                let text = "192.0.2.\(Int.random(in: 1...6, using: &random))"
+                let event =
+                    Bool.random(using: &random)
+                    ? try ban(name, text, until: now + Double(Int.random(in: 1...40, using: &random)), seen: now)
+                    : try unban(name, text, seen: now)
+                let position = Int.random(in: 0...9, using: &random) == 0 ? nil : UInt64(step)
+                _ = ledger.take(report([.init(position: position, event)], now: at(now)), from: try host(name), term: term, now: at(now))
+                if Int.random(in: 0...20, using: &random) == 0 {
+                    let order = Order(.unban, now: at(now), addresses: [try address(text)])
+                    _ = ledger.take(order, from: try host("admin"), now: at(now))
+                }
+                ledger.expire(now: at(now), limit: 100)
+                if Int.random(in: 0...9, using: &random) == 0 {
+                    ledger.rollBack()
+                } else {
+                    journal += ledger.pending.entries
+                    _ = ledger.commit()
+                }
+            }
+            var again = Ledger(admission: ledger.admission, table: BanTable(quorum: 1, maximumBanTime: week))
+            for (admitted, entry) in journal { again.replay(entry, admitted: admitted) }
+            again.finishReplay(positions: [:], now: at(now))
+            _ = again.commit()
+            ledger.expire(now: at(now), limit: 100)
+            _ = ledger.commit()
+            #expect(again.table.banned(after: nil, limit: 100) == ledger.table.banned(after: nil, limit: 100), "seed \(seed)")
+        }
+    }
+
+    @Test mutating func aBanThatEndedWhileThePublisherWasAwayIsAnnouncedAtItsStart() throws {
+        let entry = JournalEntry.admitted(
+            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
+        ledger.replay(entry, admitted: at(0))
+        ledger.finishReplay(positions: [:], now: at(1000))
+        let announced = ledger.commit()
+        #expect(brief(announced) == ["Unban 192.0.2.1 - web1/sshd expired"])
+        #expect(announced.map(\.number) == [2])
+    }
+
+    @Test mutating func aStartWithAHigherQuorumLiftsWhatNoLongerCounts() throws {
+        ledger = Ledger(admission: ledger.admission, table: BanTable(quorum: 2, maximumBanTime: week))
+        let entry = JournalEntry.admitted(
+            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
+        ledger.replay(entry, admitted: at(0))
+        ledger.finishReplay(positions: [:], now: at(10))
+        #expect(brief(ledger.commit()) == ["Unban 192.0.2.1 - web1/sshd held"])
+    }
+
+    private func numbered(_ number: UInt64) throws -> Event {
+        var event = try ban("web1", "192.0.2.1", until: 600)
+        event.number = number
+        return event
+    }
+}

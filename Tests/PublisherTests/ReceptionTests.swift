@@ -1,0 +1,133 @@
+// Who may ask what of the publisher, and what is answered to anything else.
+
+import Daemon
+import Testing
+import Wire
+import ZeroMQ
+
+@testable import Publisher
+
+@Suite struct ReceptionTests {
+    let term = Term(id: 7)
+    var ledger = Ledger(
+        admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week))
+    let reception: Reception
+
+    init() throws {
+        var hosts = AuthorizedHosts()
+        for (name, roles) in [("web1", [.monitor]), ("web2", [.subscriber]), ("admin", [.operator])]
+            as [(String, Set<AuthorizedHosts.Role>)]
+        {
+            _ = try hosts.authorize(AuthorizedHosts.Host(name: try host(name), roles: roles, key: try KeyPair.generate().publicKey))
+        }
+        reception = Reception(hosts: hosts)
+    }
+
+    mutating func ask(_ message: Message, from name: String?) throws -> Message {
+        reception.answer(message.frames, from: try name.map { try host($0) }, ledger: &ledger, term: term, now: at(0))
+    }
+
+    func report() throws -> Message {
+        Report(stream: "s", now: at(0), entries: [.init(position: 9, try ban("web1", "192.0.2.1", until: 600))]).message
+    }
+
+    func order() throws -> Message { Order(.ban, now: at(0), addresses: [try address("192.0.2.1")]).message }
+
+    @Test mutating func aMonitorsReportIsAcknowledgedWithItsPosition() throws {
+        #expect(try Acknowledgement(ask(report(), from: "web1")) == Acknowledgement(term: term, position: 9, refused: []))
+        #expect(ledger.pending.entries.count == 1)
+    }
+
+    @Test mutating func onlyMonitorsReportAndOnlyOperatorsOrder() throws {
+        for (message, sender) in [(try report(), "web2"), (try report(), "admin"), (try order(), "web1"), (try order(), "web2")] {
+            #expect(RequestRefusal(try ask(message, from: sender))?.code == .role)
+        }
+        #expect(ledger.pending.isEmpty)
+        #expect(try ask(order(), from: "admin").verb == .acknowledged)
+    }
+
+    @Test mutating func aKeyThatWasRemovedAfterItConnectedIsHeardNoMore() throws {
+        #expect(RequestRefusal(try ask(report(), from: "gone"))?.code == .host)
+        #expect(RequestRefusal(try ask(report(), from: nil))?.code == .host)
+    }
+
+    @Test mutating func nonsenseIsAnsweredWithTheReason() throws {
+        let good = try report().frames
+        let cases: [(frames: [[UInt8]], code: RefusalCode)] = [
+            ([], .version), (Array(good.dropLast()), .malformed), (good + [[]], .malformed),
+            ([Array("F2BC/2".utf8)] + good.dropFirst(), .version), ([good[0], Array("SHOUT".utf8), good[2], good[3]], .verb),
+            ([good[0], Array("STATE".utf8), good[2], good[3]], .verb), ([good[0], good[1], [], good[3]], .malformed),
+            ([good[0], good[1], good[2], [UInt8](repeating: 65, count: Message.sizeLimit + 1)], .toolarge),
+        ]
+        for (frames, code) in cases {
+            let answer = reception.answer(frames, from: try host("web1"), ledger: &ledger, term: term, now: at(0))
+            #expect(RequestRefusal(answer)?.code == code)
+            #expect(answer.header.term == term)
+        }
+        #expect(ledger.pending.isEmpty)
+    }
+
+    @Test mutating func bansAreListedPageByPageInKeyOrder() throws {
+        let count = BanList.pageSize + 7
+        for i in 0..<count {
+            let order = Order(.ban, now: at(0), addresses: [try address("198.51.\(i / 250).\(i % 250)")])
+            _ = try ask(order.message, from: "admin")
+        }
+        let first = try ask(Message(.query, ["what": "bans"]), from: "web2")
+        #expect(first.verb == .json)
+        let text = String(decoding: first.body, as: UTF8.self)
+        #expect(text.contains(#""address":"198.51.0.0","end":"#))
+        #expect(text.contains(#""next":"198.51.0.199""#))
+        let second = try ask(Message(.query, ["what": "bans", "after": "198.51.0.199"]), from: "web2")
+        #expect(String(decoding: second.body, as: UTF8.self).split(separator: #""address":"#).count == 8)
+        #expect(RequestRefusal(try ask(Message(.query, ["what": "secrets"]), from: "web2"))?.code == .malformed)
+    }
+}
+
+@Suite struct PlainReceptionTests {
+    var ledger = Ledger(
+        admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week))
+
+    /// The answer as text, and why it is NAK.
+    mutating func ask(_ text: String, tokens: [String] = [], unbansCount: Bool = false) -> (String, String?) {
+        let reception = PlainReception(tokens: tokens, unbansCount: unbansCount)
+        let (frame, refusal) = reception.answer(
+            [Array(text.utf8)], ledger: &ledger, isAuthorized: { $0.description == "web1" }, now: at(0))
+        return (String(decoding: frame, as: UTF8.self), refusal)
+    }
+
+    @Test mutating func aGoodFrameIsAnsweredWithItselfWithoutItsToken() {
+        #expect(ask("s3cret|old1|sshd|Ban|192.0.2.1", tokens: ["other", "s3cret"]) == ("old1|sshd|Ban|192.0.2.1", nil))
+        #expect(ask("old1|sshd|Ban|2001:db8::1") == ("old1|sshd|Ban|2001:db8::1", nil))
+        #expect(ledger.pending.entries.count == 2)
+    }
+
+    @Test(arguments: [
+        ("old1|sshd|Ban|192.0.2.1", "wrong token"), ("s3creT|old1|sshd|Ban|192.0.2.1", "wrong token"),
+        ("s3cret2|old1|sshd|Ban|192.0.2.1", "wrong token"), ("|old1|sshd|Ban|192.0.2.1", "wrong token"),
+        ("s3cret|old1|sshd|Ban", "bad action"), ("s3cret|old1|sshd|Ban|192.0.2.1|x", "not four fields, or five with a token"),
+        ("s3cret|-old|sshd|Ban|192.0.2.1", "bad host"), ("s3cret|old1|ss hd|Ban|192.0.2.1", "bad jail"),
+        ("s3cret|old1|sshd|ban|192.0.2.1", "bad action"), ("s3cret|old1|sshd|Ban|999.0.2.1", "bad address"),
+        ("s3cret|web1|sshd|Ban|192.0.2.1", "web1 has a key"), ("s3cret|old1|sshd|Ban|127.0.0.1", "loopback"),
+        ("s3cret|old1|fail2ban-cluster|Ban|192.0.2.1", "own bans"),
+    ])
+    mutating func anythingElseIsNakWithItsReason(frame: String, reason: String) {
+        let (answer, refusal) = ask(frame, tokens: ["s3cret"])
+        #expect(answer == "NAK")
+        #expect(refusal?.contains(reason) == true, "\(refusal ?? "-")")
+        #expect(ledger.commit() == [])
+    }
+
+    @Test mutating func anOversizedFrameIsNak() {
+        #expect(ask(String(repeating: "x", count: 4000)) == ("NAK", "oversized frame"))
+    }
+
+    @Test mutating func anUnbanIsEchoedButCountsOnlyWhenTheOperatorWantsIt() {
+        _ = ask("old1|sshd|Ban|192.0.2.1")
+        #expect(brief(ledger.commit()).count == 1)
+        #expect(ask("old1|sshd|Unban|192.0.2.1").0 == "old1|sshd|Unban|192.0.2.1")
+        #expect(ledger.commit() == [])
+        #expect(ask("old1|sshd|Unban|192.0.2.1", unbansCount: true).0 == "old1|sshd|Unban|192.0.2.1")
+        #expect(brief(ledger.commit()).count == 1)
+    }
+}

@@ -1,0 +1,44 @@
+// Short spellings for what the tests of the publisher talk about.
+
+import Testing
+import Wire
+
+@testable import Publisher
+
+let start: Int64 = 1_795_212_000_000
+let week: Int64 = 7 * 24 * 3600 * 1000
+
+func at(_ seconds: Double) -> Timestamp { Timestamp(milliseconds: start + Int64(seconds * 1000)) }
+
+func address(_ text: String) throws -> Address { try #require(Address(text)) }
+func host(_ text: String) throws -> Hostname { try #require(Hostname(text)) }
+
+/// An event as admission gives it: seen at `seen` seconds, ending at `end` seconds.
+func ban(_ hostName: String, _ text: String, until end: Double, seen: Double = 0, jail: String = "sshd") throws -> Event {
+    Event(
+        host: try host(hostName), jail: try #require(Jail(jail)), action: .ban, address: try address(text), seen: at(seen),
+        end: .at(at(end)), cause: .detected)
+}
+
+func unban(_ hostName: String, _ text: String, seen: Double = 0, jail: String = "sshd") throws -> Event {
+    Event(
+        host: try host(hostName), jail: try #require(Jail(jail)), action: .unban, address: try address(text), seen: at(seen),
+        cause: .lifted)
+}
+
+func order(_ action: Event.Action, _ text: String, until end: BanEnd = .unknown, seen: Double = 0) throws -> Event {
+    Event(host: try host("admin"), jail: .cluster, action: action, address: try address(text), seen: at(seen), end: end, cause: .operator)
+}
+
+/// "Ban 192.0.2.1 3600" for each announcement: action, address, seconds from the start to its end.
+func brief(_ announcements: [Event]) -> [String] {
+    announcements.map { event in
+        let end: String =
+            switch event.end {
+            case .unknown: "-"
+            case .permanent: "*"
+            case .at(let time): "\((time.milliseconds - start) / 1000)"
+            }
+        return "\(event.action.rawValue) \(event.address) \(end) \(event.host)/\(event.jail) \(event.cause.rawValue)"
+    }
+}
