@@ -18,8 +18,9 @@ struct Fail2banFilesTests {
             #expect(try await web1.banned() == ["203.0.113.9", "2001:db8:bad::9"])
             #expect(try await web1.refused() == ["203.0.113.9", "2001:db8:bad::9"])
             #expect(try await web1.client("get", "fail2ban-cluster", "bantime") == "86400\n")
-            let rules = try await web1.execute("nft", "list", "ruleset").text
-            #expect(rules.contains("meta l4proto { tcp, udp } ip saddr @addr-set-fail2ban-cluster reject"))
+            // 6 is TCP and 17 is UDP, with no port named.
+            let rules = try await web1.execute("nft", "--numeric-protocol", "list", "ruleset").text
+            #expect(rules.contains("meta l4proto { 6, 17 } ip saddr @addr-set-fail2ban-cluster reject"))
         }
     }
 
