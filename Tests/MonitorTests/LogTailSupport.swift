@@ -1,0 +1,98 @@
+// A log in a folder of its own, and a reader that waits for it as the loop does.
+
+import Glibc
+import Testing
+
+@testable import Monitor
+
+/// A temporary folder with a log; removed at the end.
+final class LogFolder {
+    let folder: String
+    var path: String { folder + "/fail2ban.log" }
+
+    init() throws {
+        var template = Array("/tmp/f2bc-monitor-XXXXXX\0".utf8CString)
+        folder = try #require(mkdtemp(&template).map { String(cString: $0) })
+    }
+
+    deinit { LogFolder.removeAll(folder) }
+
+    private static func removeAll(_ path: String) {
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) {
+            var names: [String] = []
+            while let entry = readdir(folder) {
+                names.append(withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+            }
+            closedir(folder)
+            for name in names where name != "." && name != ".." { removeAll(path + "/" + name) }
+        }
+        remove(path)
+    }
+
+    func create() { LogFolder.append("", to: path) }
+
+    func append(_ text: String, to suffix: String = "") { LogFolder.append(text, to: path + suffix) }
+
+    static func append(_ text: String, to path: String) {
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT, 0o600)
+        var text = text
+        _ = text.withUTF8 { write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+    }
+}
+
+/// Reads a log as the monitor's loop does.
+struct LogReader: ~Copyable {
+    private var tail: LogTail
+    var now = ContinuousClock.now
+    /// Lines that are taken at once.
+    var limit = Int.max
+
+    init(_ path: String, from start: LogTail.Start = .end) throws { tail = try LogTail(path: path, from: start, now: now) }
+
+    var position: UInt64 { tail.position }
+    var problem: LogTailError? { tail.problem }
+    var place: LogPlace { tail.place }
+    var openFiles: Int { tail.place.files.count }
+    var longLines: Int { tail.longLines }
+    var gaps: Int { tail.gaps }
+
+    /// Takes up what changed, and reads nothing.
+    mutating func glance() throws { try tail.look(now: now) }
+
+    /// All lines that are there, up to the limit.
+    mutating func available() throws -> [String] {
+        var lines: [String] = []
+        try tail.look(now: now)
+        while true {
+            let limit = limit
+            let progress = try tail.readLines(now: now) { line, _ in
+                lines.append(line.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+                return lines.count < limit
+            }
+            if progress != .more { return lines }
+        }
+    }
+
+    /// Waits until there is at least one line, at most 5 s, and then takes all.
+    mutating func next() throws -> [String] {
+        while true {
+            var waited = pollfd(fd: tail.descriptor, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&waited, 1, 5000) == 1, "nothing happened to the log")
+            let lines = try available()
+            if !lines.isEmpty { return lines }
+        }
+    }
+
+    /// One turn of the loop.
+    mutating func turn() throws -> (lines: Int, LogTail.Progress) {
+        try tail.look(now: now)
+        var lines = 0
+        let progress = try tail.readLines(now: now) { _, _ in
+            lines += 1
+            return true
+        }
+        return (lines, progress)
+    }
+}
