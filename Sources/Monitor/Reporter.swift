@@ -1,0 +1,281 @@
+// Stage 1, event -> report: decides what is reported of what the log says, when, and with which end. No I/O, no clock.
+
+import Wire
+
+/// The monitor's decisions as a value: sightings and the witness's answers go in, reports come out, one at a time.
+///
+/// In each turn of the loop: take lines while ``wantsLines``, put ``question(now:)`` to the witness, give its answer to
+/// ``take(_:to:now:)``, and send ``nextReport(now:)`` when nothing is under way. Nothing piles up: while one report waits for its
+/// acknowledgement, at most one more is prepared, and lines stay in the log, which is the queue.
+public struct Reporter {
+    public typealias Instant = ContinuousClock.Instant
+
+    /// Lines of a report; also holds in a question, which is one read transaction of fail2ban's database.
+    public static let batchLimit = 500
+    /// Unbans that wait for the database, each about 150 bytes. The oldest go first; their bans end by their time.
+    public static let undecidedLimit = 100_000
+    /// Pauses between questions while the database can't be read and Unbans wait: from a second, doubling, to a minute.
+    static let firstPause = Duration.seconds(1)
+    static let longestPause = Duration.seconds(60)
+
+    /// Something the operator should know, for the log.
+    public enum Notice: Hashable, Sendable {
+        /// A Ban line of a jail that fail2ban's database has not: forged, or the wrong database.
+        case unknownJail(Jail)
+        /// Unbans that were never decided.
+        case undecidedDropped
+        /// A Ban whose end stays an estimate, since too many wait for theirs.
+        case endNotLookedUp
+        /// An Unban that can't be reported as there is no database.
+        case noWitness
+    }
+
+    private struct Line {
+        var entry: Report.Entry
+        var bytes: Int
+    }
+
+    private struct Undecided {
+        var address: Address
+        var seen: Timestamp
+    }
+
+    private let host: Hostname
+    private let stream: String
+
+    private var gathered: [Sighting] = []
+    private var queue: [Line] = []
+    private var underWay: [Line] = []
+    private var ends = EndLookups()
+    private var undecided = WaitingQueue<Undecided>(limit: Reporter.undecidedLimit)
+    /// When the undecided are asked for again, and the pause after that; `nil` while the database answers.
+    private var retry: (due: Instant, pause: Duration)?
+    /// Seconds, -1 permanent; only of jails the database has, or as many as a host may have.
+    private var lastBanTimes: [Jail: Int64] = [:]
+    /// The stream's position up to which lines were taken, acted on or not.
+    private var taken: UInt64 = 0
+    private var noticed: [Notice: Int] = [:]
+
+    /// The position up to which nothing needs to be read again: all before it is acknowledged, or was nothing to report, or waits
+    /// in ``undecidedCount``.
+    public private(set) var acknowledged: UInt64 = 0
+
+    /// - Parameter stream: names the sequence of positions; see ``Wire/Report/stream``.
+    public init(host: Hostname, stream: String) {
+        self.host = host
+        self.stream = stream
+    }
+
+    // MARK: - Lines in
+
+    /// Whether lines may be read from the log.
+    public var wantsLines: Bool { gathered.count + queue.count < Reporter.batchLimit }
+
+    /// Whether nothing is waiting to be sent or acknowledged.
+    public var isIdle: Bool { gathered.isEmpty && queue.isEmpty && underWay.isEmpty }
+
+    public var undecidedCount: Int { undecided.count }
+
+    /// Takes what a line says.
+    public mutating func take(_ sighting: Sighting) {
+        if sighting.what == .ban {
+            // What is still open about an earlier ban of the address no longer matters: it is banned.
+            undecided.remove(sighting.key)
+            ends.forget(sighting.key)
+        }
+        gathered.append(sighting)
+        taken = max(taken, sighting.position)
+    }
+
+    /// Lines up to this position said nothing.
+    public mutating func pass(to position: UInt64) {
+        taken = max(taken, position)
+        if isIdle { acknowledged = taken }
+    }
+
+    // MARK: - The witness
+
+    /// What to ask the witness now; `nil` when nothing needs it.
+    public mutating func question(now: Instant) -> WitnessQuestion? {
+        var holds: [HoldKey] = []
+        var asked: Set<HoldKey> = []
+        var jails: Set<Jail> = []
+        func add(_ key: HoldKey, _ holds: inout [HoldKey]) { if asked.insert(key).inserted { holds.append(key) } }
+        for sighting in gathered {
+            add(sighting.key, &holds)
+            if sighting.what == .ban, lastBanTimes[sighting.key.jail] == nil { jails.insert(sighting.key.jail) }
+        }
+        // What is found out late goes into the next report too, so it waits while that is full.
+        if queue.count < Reporter.batchLimit {
+            for key in ends.due(at: now, limit: Reporter.batchLimit - queue.count) { add(key, &holds) }
+            if retry.map({ $0.due <= now }) ?? true {
+                for key in undecided.first(max(0, Reporter.batchLimit - queue.count - holds.count)) { add(key, &holds) }
+            }
+        }
+        return holds.isEmpty ? nil : WitnessQuestion(holds: holds, jails: jails.sorted())
+    }
+
+    /// Decides by the answer to ``question(now:)``.
+    public mutating func take(_ answer: WitnessAnswer, to question: WitnessQuestion, now: Instant) {
+        switch answer {
+        case .testimony(let testimony):
+            retry = nil
+            for (jail, seconds) in testimony.lastBanTimes { lastBanTimes[jail] = seconds }
+            for key in question.holds {
+                decideUnban(key, isGone: testimony.rows[key] == nil)
+                settleEnd(key, testimony.rows[key], isAvailable: true, now)
+            }
+            for sighting in gathered { decide(sighting, testimony, now) }
+        case .unavailable(let problem):
+            if retry.map({ $0.due <= now }) ?? true {
+                let pause = retry?.pause ?? Reporter.firstPause
+                retry = (now + pause, min(pause * 2, Reporter.longestPause))
+            }
+            for key in question.holds { settleEnd(key, nil, isAvailable: false, now) }
+            for sighting in gathered { decide(sighting, without: problem, now) }
+        }
+        gathered.removeAll(keepingCapacity: true)
+        if isIdle { acknowledged = taken }
+    }
+
+    /// When the next question is due without any line: a ban's end, or Unbans to be asked for again.
+    public mutating func deadline(now: Instant) -> Instant? {
+        guard queue.count < Reporter.batchLimit else { return nil }
+        let lookup = ends.deadline()
+        guard !undecided.isEmpty else { return lookup }
+        let asking = retry?.due ?? now
+        return min(lookup ?? asking, asking)
+    }
+
+    private mutating func decide(_ sighting: Sighting, _ testimony: Testimony, _ now: Instant) {
+        let key = sighting.key
+        guard testimony.jails.contains(key.jail) else {
+            notice(.unknownJail(key.jail))
+            return
+        }
+        switch sighting.what {
+        case .ban:
+            let row = testimony.rows[key].flatMap { $0.isCurrent(at: sighting.seen) ? $0 : nil }
+            if let row { lastBanTimes[key.jail] = row.banTime }
+            let isFinal = row?.isFresh(at: sighting.seen) ?? false
+            reportBan(sighting, end: row?.end ?? estimate(sighting), isFinal: isFinal, now)
+        case .unban:
+            if ends.unban(key, seen: sighting.seen) { return }
+            if testimony.rows[key] == nil { report(sighting, .unban, .lifted) }
+        case .increase(let end):
+            increase(sighting, to: end)
+        }
+    }
+
+    private mutating func decide(_ sighting: Sighting, without problem: WitnessProblem, _ now: Instant) {
+        switch sighting.what {
+        case .ban:
+            reportBan(sighting, end: estimate(sighting), isFinal: problem == .none, now)
+        case .unban where problem == .none:
+            notice(.noWitness)
+        case .unban:
+            if ends.unban(sighting.key, seen: sighting.seen) { return }
+            hold(sighting.key, Undecided(address: sighting.address, seen: sighting.seen))
+        case .increase(let end):
+            increase(sighting, to: end)
+        }
+    }
+
+    private func estimate(_ sighting: Sighting) -> BanEnd {
+        guard let seconds = lastBanTimes[sighting.key.jail] else { return .unknown }
+        return BanRow(timeOfBan: sighting.seen.milliseconds / 1000, banTime: seconds).end
+    }
+
+    /// - Parameter isFinal: whether the end is not looked up again.
+    private mutating func reportBan(_ sighting: Sighting, end: BanEnd, isFinal: Bool, _ now: Instant) {
+        report(sighting, .ban, .detected, end: end)
+        guard !isFinal else { return }
+        let pending = EndLookups.Pending(address: sighting.address, seen: sighting.seen, reported: end)
+        if !ends.begin(sighting.key, pending, now: now) { notice(.endNotLookedUp) }
+    }
+
+    /// Only a ban whose row isn't known yet learns from the line: fail2ban writes the row after it, with the increased time.
+    private mutating func increase(_ sighting: Sighting, to end: BanEnd) {
+        guard let pending = ends[sighting.key], ends.increase(sighting.key, to: end) else { return }
+        reportLate(sighting.key, pending.address, .ban, .detected, seen: pending.seen, end: end)
+    }
+
+    private mutating func decideUnban(_ key: HoldKey, isGone: Bool) {
+        guard let waiting = undecided.remove(key) else { return }
+        if isGone { reportLate(key, waiting.address, .unban, .lifted, seen: waiting.seen) }
+    }
+
+    private mutating func settleEnd(_ key: HoldKey, _ row: BanRow?, isAvailable: Bool, _ now: Instant) {
+        guard let pending = ends[key] else { return }
+        switch ends.answered(key, row, isAvailable: isAvailable, now: now) {
+        case .nothing: break
+        case .moved(let end): reportLate(key, pending.address, .ban, .detected, seen: pending.seen, end: end)
+        case .lifted(let seen): reportLate(key, pending.address, .unban, .lifted, seen: seen)
+        case .undecided(let seen): hold(key, Undecided(address: pending.address, seen: seen))
+        }
+    }
+
+    private mutating func hold(_ key: HoldKey, _ unban: Undecided) {
+        if undecided.append(key, unban) { notice(.undecidedDropped) }
+    }
+
+    // MARK: - Reports out
+
+    /// The next report; `nil` when there is nothing to send or one is under way.
+    public mutating func nextReport(now: Timestamp) -> Report? {
+        guard underWay.isEmpty, !queue.isEmpty else { return nil }
+        var bytes = 0
+        let count = queue.prefix(Reporter.batchLimit).prefix { line in
+            bytes += line.bytes
+            return bytes <= Message.sizeLimit
+        }.count
+        underWay = Array(queue[..<count])
+        queue.removeFirst(count)
+        return reportUnderWay(now: now)
+    }
+
+    /// The report under way once more, with the time of now; `nil` when none is.
+    public func reportUnderWay(now: Timestamp) -> Report? {
+        underWay.isEmpty ? nil : Report(stream: stream, now: now, entries: underWay.map(\.entry))
+    }
+
+    /// The publisher has the report under way on its disk.
+    public mutating func acknowledge() {
+        let position = underWay.last { $0.entry.position != nil }?.entry.position
+        underWay = []
+        acknowledged = isIdle ? taken : max(acknowledged, position ?? 0)
+    }
+
+    /// What happened since this was last asked, and how often.
+    public mutating func takeNotices() -> [Notice: Int] {
+        defer { noticed = [:] }
+        return noticed
+    }
+
+    private mutating func report(_ sighting: Sighting, _ action: Event.Action, _ cause: Event.Cause, end: BanEnd = .unknown) {
+        enqueue(sighting.position, sighting.key, sighting.address, action, cause, sighting.seen, end)
+    }
+
+    /// What was decided later than its place in the log has no position.
+    private mutating func reportLate(
+        _ key: HoldKey, _ address: Address, _ action: Event.Action, _ cause: Event.Cause, seen: Timestamp, end: BanEnd = .unknown
+    ) {
+        enqueue(nil, key, address, action, cause, seen, end)
+    }
+
+    private mutating func enqueue(
+        _ position: UInt64?, _ key: HoldKey, _ address: Address, _ action: Event.Action, _ cause: Event.Cause, _ seen: Timestamp,
+        _ end: BanEnd
+    ) {
+        let event = Event(host: host, jail: key.jail, action: action, address: address, seen: seen, end: end, cause: cause)
+        var text: [UInt8] = []
+        event.appendLine(to: &text)
+        queue.append(Line(entry: Report.Entry(position: position, event), bytes: text.count + 21))
+    }
+
+    private mutating func notice(_ notice: Notice) {
+        // As many kinds as a log can hold without drowning; jails' names can be forged without end.
+        guard noticed[notice] != nil || noticed.count < 20 else { return }
+        noticed[notice, default: 0] += 1
+    }
+}

@@ -1,0 +1,96 @@
+// Stage 1, event -> report: reads fail2ban's database, which knows when a ban ends and whether an admin lifted it.
+
+import GRDB
+import Glibc
+import Wire
+
+/// fail2ban's SQLite database, read-only. The schema is that of fail2ban/server/database.py, version 4 (0.11 and later).
+///
+/// A reader's lock can hold up fail2ban, so a question is one short transaction and nothing stays open between questions but the
+/// file itself, which is opened anew when another one stands at its path.
+public final class Witness {
+    private struct Identity: Equatable {
+        var device: UInt
+        var inode: UInt
+
+        init?(path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            device = UInt(status.st_dev)
+            inode = UInt(status.st_ino)
+        }
+    }
+
+    private let path: String?
+    private var connection: (queue: DatabaseQueue, identity: Identity)?
+
+    /// How long a question waits for fail2ban's own transactions, in seconds. They take milliseconds; the loop waits meanwhile.
+    private static let patience = 0.1
+
+    /// - Parameter path: `nil` when the monitor has to do without.
+    public init(path: String?) { self.path = path }
+
+    /// Looks once. Takes at most about a tenth of a second.
+    public func answer(_ question: WitnessQuestion) -> WitnessAnswer {
+        guard let path else { return .unavailable(.none) }
+        do {
+            return .testimony(try opened(path).read { try Witness.look($0, question) })
+        } catch let problem as WitnessProblem {
+            return .unavailable(problem)
+        } catch let error as DatabaseError {
+            connection = nil
+            return .unavailable(Witness.problem(path, error))
+        } catch {
+            connection = nil
+            return .unavailable(.unreadable(path, "\(error)"))
+        }
+    }
+
+    private func opened(_ path: String) throws -> DatabaseQueue {
+        guard let identity = Identity(path: path) else {
+            connection = nil
+            throw errno == ENOENT ? WitnessProblem.missing(path) : .unreadable(path, String(cString: strerror(errno)))
+        }
+        if let connection, connection.identity == identity { return connection.queue }
+        connection = nil
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Witness.patience)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        // Replaced while it was being opened: which one is open can't be told, so it is not kept.
+        if Identity(path: path) == identity { connection = (queue, identity) }
+        return queue
+    }
+
+    private static func look(_ database: Database, _ question: WitnessQuestion) throws -> Testimony {
+        var testimony = Testimony(rows: [:], jails: [])
+        testimony.rows.reserveCapacity(question.holds.count)
+        let row = try database.cachedStatement(sql: "SELECT timeofban, bantime FROM bips WHERE ip = ? AND jail = ?")
+        for hold in question.holds {
+            // A row whose numbers are none is as if it were damaged: nothing is concluded from it.
+            guard let found = try Row.fetchOne(row, arguments: [hold.id, hold.jail.description]) else { continue }
+            guard let time = Int64.fromDatabaseValue(found[0]), let banTime = Int64.fromDatabaseValue(found[1]) else {
+                throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "no numbers in bips")
+            }
+            testimony.rows[hold] = BanRow(timeOfBan: time, banTime: banTime)
+        }
+        // Jails that are stopped stay, with enabled = 0: lines of theirs may still be on the way to us.
+        for name in try String.fetchAll(database.cachedStatement(sql: "SELECT CAST(name AS TEXT) FROM jails WHERE name NOT NULL")) {
+            if let jail = Jail(name) { testimony.jails.insert(jail) }
+        }
+        let last = try database.cachedStatement(sql: "SELECT bantime FROM bips WHERE jail = ? ORDER BY timeofban DESC LIMIT 1")
+        for jail in question.jails {
+            guard let found = try Row.fetchOne(last, arguments: [jail.description]) else { continue }
+            testimony.lastBanTimes[jail] = Int64.fromDatabaseValue(found[0])
+        }
+        return testimony
+    }
+
+    private static func problem(_ path: String, _ error: DatabaseError) -> WitnessProblem {
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: .locked(path)
+        case .SQLITE_ERROR where error.message?.hasPrefix("no such table: bips") ?? false: .tooOld(path)
+        default: .unreadable(path, error.message ?? "SQLite error \(error.resultCode.rawValue)")
+        }
+    }
+}
