@@ -48,7 +48,7 @@ struct EndLookups {
     subscript(key: HoldKey) -> Pending? { entry(key)?.pending }
 
     /// When ``due(at:limit:)`` has something; `nil` when nothing waits.
-    mutating func deadline() -> Instant? {
+    func deadline() -> Instant? {
         var earliest: Instant?
         for i in queues.indices {
             guard let key = queues[i].first(1).first, let due = queues[i][key]?.due else { continue }
@@ -70,7 +70,7 @@ struct EndLookups {
     }
 
     /// Holds to look up now.
-    mutating func due(at now: Instant, limit: Int) -> [HoldKey] {
+    func due(at now: Instant, limit: Int) -> [HoldKey] {
         var keys: [HoldKey] = []
         for i in queues.indices {
             for key in queues[i].first(limit - keys.count) {

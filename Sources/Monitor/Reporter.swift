@@ -47,7 +47,7 @@ public struct Reporter {
     private var queue: [Line] = []
     private var underWay: [Line] = []
     private var ends = EndLookups()
-    private var undecided = WaitingQueue<Undecided>(limit: Reporter.undecidedLimit)
+    private var undecided: WaitingQueue<Undecided>
     /// When the undecided are asked for again, and the pause after that; `nil` while the database answers.
     private var retry: (due: Instant, pause: Duration)?
     /// Seconds, -1 permanent; only of jails the database has, or as many as a host may have.
@@ -61,9 +61,10 @@ public struct Reporter {
     public private(set) var acknowledged: UInt64 = 0
 
     /// - Parameter stream: names the sequence of positions; see ``Wire/Report/stream``.
-    public init(host: Hostname, stream: String) {
+    public init(host: Hostname, stream: String, undecidedLimit: Int = Reporter.undecidedLimit) {
         self.host = host
         self.stream = stream
+        undecided = WaitingQueue(limit: undecidedLimit)
     }
 
     // MARK: - Lines in
@@ -96,7 +97,7 @@ public struct Reporter {
     // MARK: - The witness
 
     /// What to ask the witness now; `nil` when nothing needs it.
-    public mutating func question(now: Instant) -> WitnessQuestion? {
+    public func question(now: Instant) -> WitnessQuestion? {
         var holds: [HoldKey] = []
         var asked: Set<HoldKey> = []
         var jails: Set<Jail> = []
@@ -139,7 +140,7 @@ public struct Reporter {
     }
 
     /// When the next question is due without any line: a ban's end, or Unbans to be asked for again.
-    public mutating func deadline(now: Instant) -> Instant? {
+    public func deadline(now: Instant) -> Instant? {
         guard queue.count < Reporter.batchLimit else { return nil }
         let lookup = ends.deadline()
         guard !undecided.isEmpty else { return lookup }

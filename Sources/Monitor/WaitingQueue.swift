@@ -31,16 +31,19 @@ struct WaitingQueue<Value> {
         nextSerial += 1
         if order.count > 64, order.count > 2 * values.count { compact() }
         guard values.count > limit, let oldest = first(1).first else { return false }
-        values[oldest] = nil
+        remove(oldest)
         return true
     }
 
     @discardableResult
-    mutating func remove(_ key: HoldKey) -> Value? { values.removeValue(forKey: key)?.value }
+    mutating func remove(_ key: HoldKey) -> Value? {
+        let value = values.removeValue(forKey: key)?.value
+        while head < order.count, values[order[head].key]?.serial != order[head].serial { head += 1 }
+        return value
+    }
 
     /// The keys of the oldest values.
-    mutating func first(_ count: Int) -> [HoldKey] {
-        while head < order.count, values[order[head].key]?.serial != order[head].serial { head += 1 }
+    func first(_ count: Int) -> [HoldKey] {
         var keys: [HoldKey] = []
         var at = head
         while at < order.count, keys.count < count {

@@ -1,0 +1,195 @@
+// The witness on real SQLite files with fail2ban's schema, whole, locked, damaged, replaced and missing.
+
+import GRDB
+import Glibc
+import Testing
+import Wire
+
+@testable import Monitor
+
+@Suite struct WitnessTests {
+    private static let sshd = Jail("sshd")
+
+    private func key(_ id: String) throws -> HoldKey { HoldKey(jail: try #require(WitnessTests.sshd), id: id) }
+
+    @Test func tellsTheRowsThatAreThereAndTheJails() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        try database.ban("sshd", "192.0.2.1", time: 1000, banTime: 600)
+        try database.ban("sshd", "2001:db8::1", time: 2000, banTime: -1)
+        let witness = Witness(path: database.path)
+        let question = WitnessQuestion(
+            holds: [try key("192.0.2.1"), try key("2001:db8::1"), try key("192.0.2.2")], jails: [try #require(WitnessTests.sshd)])
+        #expect(
+            witness.answer(question)
+                == .testimony(
+                    Testimony(
+                        rows: [
+                            try key("192.0.2.1"): BanRow(timeOfBan: 1000, banTime: 600),
+                            try key("2001:db8::1"): BanRow(timeOfBan: 2000, banTime: -1),
+                        ], jails: [try #require(WitnessTests.sshd)], lastBanTimes: [try #require(WitnessTests.sshd): -1])))
+    }
+
+    @Test func seesWhatFail2banChangesBetweenTwoQuestions() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        let witness = Witness(path: database.path)
+        let question = WitnessQuestion(holds: [try key("192.0.2.1")])
+        #expect(rows(witness.answer(question)) == 0)
+        try database.ban("sshd", "192.0.2.1", time: 1000, banTime: 600)
+        #expect(rows(witness.answer(question)) == 1)
+        try database.unban("sshd", "192.0.2.1")
+        #expect(rows(witness.answer(question)) == 0)
+    }
+
+    @Test func neverHoldsALockBetweenQuestions() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        let witness = Witness(path: database.path)
+        for i in 0..<100 {
+            #expect(rows(witness.answer(WitnessQuestion(holds: [try key("192.0.2.1")]))) == 0)
+            // Fails at once if anybody holds as much as a shared lock.
+            try database.exclusively { try $0.execute(sql: "UPDATE jails SET enabled = \(i % 2)") }
+        }
+    }
+
+    @Test func aLockedDatabaseIsUnavailableAndNotEmpty() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        let witness = Witness(path: database.path)
+        let question = WitnessQuestion(holds: [try key("192.0.2.1")])
+        try database.exclusively { _ in
+            #expect(witness.answer(question) == .unavailable(.locked(database.path)))
+        }
+        #expect(rows(witness.answer(question)) == 0)
+    }
+
+    @Test func aMissingDatabaseIsUnavailableUntilItIsThere() throws {
+        let folder = try LogFolder()
+        let path = folder.folder + "/db"
+        let witness = Witness(path: path)
+        let question = WitnessQuestion(holds: [try key("192.0.2.1")])
+        #expect(witness.answer(question) == .unavailable(.missing(path)))
+        let database = try Fail2banDatabase(path)
+        #expect(rows(witness.answer(question)) == 0)
+        unlink(path)
+        #expect(witness.answer(question) == .unavailable(.missing(path)))
+        _ = database
+    }
+
+    @Test func aReplacedDatabaseIsOpenedAnew() throws {
+        let folder = try LogFolder()
+        let first = try Fail2banDatabase(folder.folder + "/db")
+        try first.ban("sshd", "192.0.2.1", time: 1000, banTime: 600)
+        let witness = Witness(path: first.path)
+        let question = WitnessQuestion(holds: [try key("192.0.2.1")])
+        #expect(rows(witness.answer(question)) == 1)
+        _ = try Fail2banDatabase(folder.folder + "/other")
+        rename(folder.folder + "/other", first.path)
+        #expect(rows(witness.answer(question)) == 0)
+    }
+
+    @Test func aDatabaseOfAnOldFail2banIsUnavailable() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        try database.execute("DROP TABLE bips")
+        let witness = Witness(path: database.path)
+        #expect(witness.answer(WitnessQuestion(holds: [try key("192.0.2.1")])) == .unavailable(.tooOld(database.path)))
+    }
+
+    @Test func aFileThatIsNoDatabaseIsUnavailable() throws {
+        let folder = try LogFolder()
+        folder.append(String(repeating: "no database ", count: 1000))
+        let witness = Witness(path: folder.path)
+        guard case .unavailable(.unreadable(folder.path, _)) = witness.answer(WitnessQuestion(holds: [try key("192.0.2.1")])) else {
+            Issue.record("read a file of text")
+            return
+        }
+    }
+
+    @Test func aDamagedPageIsUnavailableAndNotEmpty() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        for i in 0..<2000 { try database.ban("sshd", "10.0.\(i / 250).\(i % 250)", time: 1000, banTime: 600) }
+        try database.close()
+        let descriptor = open(database.path, O_WRONLY)
+        let noise = [UInt8](repeating: 0xa5, count: 4096)
+        var status = stat()
+        fstat(descriptor, &status)
+        for offset in stride(from: 4096, to: Int(status.st_size), by: 4096) { pwrite(descriptor, noise, noise.count, off_t(offset)) }
+        close(descriptor)
+        let witness = Witness(path: database.path)
+        guard case .unavailable(.unreadable) = witness.answer(WitnessQuestion(holds: [try key("10.0.1.1")])) else {
+            Issue.record("concluded something from a damaged database")
+            return
+        }
+    }
+
+    @Test func aRowWithoutNumbersIsNoTestimony() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        try database.execute("INSERT INTO bips VALUES ('192.0.2.1', 'sshd', 'soon', x'00', 1, '{}')")
+        let witness = Witness(path: database.path)
+        guard case .unavailable(.unreadable) = witness.answer(WitnessQuestion(holds: [try key("192.0.2.1")])) else {
+            Issue.record("read a time from a text")
+            return
+        }
+    }
+
+    @Test func doingWithoutADatabaseIsUnavailable() throws {
+        #expect(Witness(path: nil).answer(WitnessQuestion(holds: [try key("192.0.2.1")])) == .unavailable(.none))
+    }
+
+    private func rows(_ answer: WitnessAnswer) -> Int? {
+        if case .testimony(let testimony) = answer { testimony.rows.count } else { nil }
+    }
+}
+
+/// A database as fail2ban 1.0.2 makes it (fail2ban/server/database.py).
+final class Fail2banDatabase {
+    let path: String
+    private let queue: DatabaseQueue
+
+    init(_ path: String) throws {
+        self.path = path
+        var configuration = Configuration()
+        configuration.journalMode = .default
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        try execute(
+            """
+            CREATE TABLE fail2banDb(version INTEGER);
+            INSERT INTO fail2banDb VALUES (4);
+            CREATE TABLE jails(name TEXT NOT NULL UNIQUE, enabled INTEGER NOT NULL DEFAULT 1);
+            CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL,
+                bancount INTEGER NOT NULL DEFAULT 1, data JSON, PRIMARY KEY(ip, jail),
+                FOREIGN KEY(jail) REFERENCES jails(name));
+            CREATE INDEX bips_timeofban ON bips(timeofban);
+            CREATE INDEX bips_ip ON bips(ip);
+            INSERT INTO jails VALUES ('sshd', 1), ('a name that may not travel', 1);
+            """)
+    }
+
+    func execute(_ sql: String) throws { try queue.write { try $0.execute(sql: sql) } }
+
+    func ban(_ jail: String, _ id: String, time: Int64, banTime: Int64) throws {
+        try queue.write {
+            try $0.execute(sql: "INSERT OR REPLACE INTO bips VALUES (?, ?, ?, ?, 1, '{}')", arguments: [id, jail, time, banTime])
+        }
+    }
+
+    func unban(_ jail: String, _ id: String) throws {
+        try queue.write { try $0.execute(sql: "DELETE FROM bips WHERE jail = ? AND ip = ?", arguments: [jail, id]) }
+    }
+
+    /// Holds the lock that fail2ban has while it commits.
+    func exclusively(_ work: (Database) throws -> Void) throws {
+        try queue.writeWithoutTransaction { database in
+            try database.inTransaction(.exclusive) {
+                try work(database)
+                return .commit
+            }
+        }
+    }
+
+    func close() throws { try queue.close() }
+}
