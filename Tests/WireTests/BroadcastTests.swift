@@ -131,7 +131,7 @@ import Wire
     }
 
     @Test func aDamagedFrameIsRefusedOrMeansWhatItSays() throws {
-        forRandomCases(10_000) { random in
+        forRandomCases(4_000) { random in
             let events = numbered(&random, from: 7, count: random.number(0...4))
             let good = Broadcast(term: random.term(), first: 7, now: random.timestamp(), events: events)
             let frame = mutated(good.frame, alphabet: random.once(in: 2) ? anyByte : Array("|\n0123456789-*F".utf8), &random)

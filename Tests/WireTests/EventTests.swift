@@ -78,7 +78,7 @@ func parseEvent(_ line: String) throws(EventLineError) -> Event {
     }
 
     @Test func aLineGivesTheSameEventAgain() throws {
-        try forRandomCases(20_000) { random in
+        try forRandomCases(10_000) { random in
             let event = random.event()
             let line = event.line
             let again = try parseEvent(line)
@@ -99,7 +99,7 @@ func parseEvent(_ line: String) throws(EventLineError) -> Event {
     }
 
     @Test func aDamagedLineIsRefusedOrMeansWhatItSays() {
-        forRandomCases(50_000) { random in
+        forRandomCases(20_000) { random in
             let line = mutated(Array(random.event().line.utf8), alphabet: anyByte, &random)
             guard let event = try? Event(line: line.span) else { return }
             // What is accepted is unambiguous: its own line reads as the same event.

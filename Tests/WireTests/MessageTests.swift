@@ -76,7 +76,7 @@ import Wire
     }
 
     @Test func aDamagedMessageIsRefusedOrMeansWhatItSays() {
-        forRandomCases(20_000) { random in
+        forRandomCases(10_000) { random in
             var header = Header()
             header["now"] = random.timestamp().description
             header["note"] = random.words()

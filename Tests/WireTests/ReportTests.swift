@@ -99,7 +99,7 @@ import Wire
     }
 
     @Test func aDamagedReportIsRefusedOrMeansWhatItSays() {
-        forRandomCases(10_000) { random in
+        forRandomCases(5_000) { random in
             let entries = (0..<random.number(1...3)).map { _ in Report.Entry(position: random.position(), random.event()) }
             var message = Report(stream: "a", now: random.timestamp(), entries: entries).message
             message.body = mutated(message.body, alphabet: random.once(in: 2) ? anyByte : Array("|\n-0".utf8), &random)
