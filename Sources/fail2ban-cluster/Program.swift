@@ -1,2 +1,7 @@
-// placeholder
-@main struct Program { static func main() {} }
+// The operator's command: the program `fail2ban-cluster`.
+
+import Operator
+
+@main struct Program {
+    static func main() { OperatorProgram.main() }
+}

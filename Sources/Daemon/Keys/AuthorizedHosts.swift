@@ -105,9 +105,18 @@ public struct AuthorizedHosts: Hashable, Sendable {
 }
 
 /// A key cannot be given to a second host: it would not say any more who sends.
-public struct KeyOfAnotherHost: Error, Equatable {
+public struct KeyOfAnotherHost: ExitError, Equatable {
     /// The host that has it.
     public let name: Hostname
+
+    public var description: String {
+        """
+        \(name) has this key already, and a key belongs to one host. Make another with `fail2ban-cluster keygen`, or first run: \
+        fail2ban-cluster revoke \(name)
+        """
+    }
+
+    public var exitStatus: ExitStatus { .failed }
 }
 
 extension AuthorizedHosts.Host {
