@@ -14,7 +14,10 @@ public struct OperatorProgram: ParsableCommand {
             Exit status: 0 done, 1 failed, 64 wrong command line, 77 a permission is missing, 78 the configuration or a key file is wrong.
             """,
         version: "\(programName) \(packageVersion)",
-        subcommands: [InitCommand.self, KeygenCommand.self, AuthorizeCommand.self, RevokeCommand.self, HostsCommand.self])
+        subcommands: [
+            InitCommand.self, KeygenCommand.self, AuthorizeCommand.self, RevokeCommand.self, HostsCommand.self, BansCommand.self,
+            BanCommand.self, UnbanCommand.self,
+        ])
 
     public init() {}
 

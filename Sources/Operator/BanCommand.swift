@@ -1,0 +1,60 @@
+// The operator's command: `fail2ban-cluster ban`, an order that every host enforces.
+
+import ArgumentParser
+import Daemon
+import Wire
+
+struct BanCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ban", abstract: "Ban addresses on every host.",
+        discussion: "The ban stands until its end, whatever the hosts report, or until `unban`. This host's key needs the role operator.")
+
+    @OptionGroup var addresses: AddressArguments
+    @OptionGroup var options: ConfigurationOption
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("How long: 10m, 1h, 1d, 1w, or -1 for ever. Default: the publisher's maxbantime.", valueName: "time"))
+    var duration: BanDuration?
+    @Option(help: ArgumentHelp("Why, for the history.", valueName: "text"))
+    var note = ""
+
+    func perform(_ configuration: Configuration) throws -> String {
+        let addresses = try addresses.parse()
+        var conversation = try Conversation(configuration)
+        try conversation.order(.ban, addresses, for: duration, note: note)
+        return addresses.map { "banned \($0)\n" }.joined()
+    }
+}
+
+/// A time as fail2ban has it, or -1 for ever.
+struct BanDuration: ExpressibleByArgument {
+    /// `nil` is for ever.
+    var duration: Duration?
+
+    init?(argument: String) {
+        if argument == "-1" {
+            duration = nil
+        } else {
+            guard let seconds = DurationText.seconds(argument), seconds > 0 else { return nil }
+            duration = .seconds(seconds)
+        }
+    }
+}
+
+extension Conversation {
+    /// Gives an order on any number of addresses, as many at a time as one request holds.
+    mutating func order(_ command: Order.Command, _ addresses: [Address], for duration: BanDuration? = nil, note: String) throws {
+        for start in stride(from: 0, to: addresses.count, by: Order.addressLimit) {
+            let part = Array(addresses[start..<min(start + Order.addressLimit, addresses.count)])
+            _ = try ask {
+                let now = Timestamp.now
+                let end: BanEnd =
+                    switch duration {
+                    case nil: .unknown
+                    case .some(let time): time.duration.map { .at(now.advanced(byMilliseconds: $0.milliseconds)) } ?? .permanent
+                    }
+                return Order(command, now: now, end: end, note: note, addresses: part).message
+            }
+        }
+    }
+}

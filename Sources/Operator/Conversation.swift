@@ -1,0 +1,79 @@
+// The operator's command: one request after the other to the publisher, with this host's key.
+
+import Daemon
+import Wire
+import ZeroMQ
+
+/// Asks the publisher and waits for its answer, for a program that does nothing else meanwhile.
+struct Conversation: ~Copyable {
+    /// How long the publisher may take in all, retries included.
+    static let patience: Duration = .seconds(10)
+
+    private var client: RequestClient
+    private let endpoints: [String]
+
+    /// Prepares a connection to the endpoints that the configuration names; nothing is sent yet.
+    init(_ configuration: Configuration) throws {
+        let endpoints = Conversation.endpoints(of: configuration)
+        guard !endpoints.isEmpty else {
+            throw ServiceError(
+                "\(configuration.path) does not say where the publisher is", hint: "set zmqreplyserver in [monitor] or [subscriber]",
+                exitStatus: .configuration)
+        }
+        let keys = KeyDirectory(configuration.general.keyDirectory)
+        client = RequestClient(
+            in: try Context(), endpoints: endpoints, own: try keys.hostKeys(), server: try keys.publisherPublicKey())
+        self.endpoints = endpoints
+    }
+
+    /// Where this host's daemons send requests; on the publisher's own host its endpoint on loopback will do.
+    private static func endpoints(of configuration: Configuration) -> [String] {
+        let servers = configuration.monitor?.replyServers ?? configuration.subscriber?.replyServers ?? []
+        if servers.isEmpty, let bind = configuration.publisher?.replyBind, let endpoint = bind.reachable { return [endpoint] }
+        return servers.map(\.description)
+    }
+
+    /// Sends a request and returns the answer.
+    ///
+    /// - Throws: ``ServiceError`` when no answer comes in time, or a NAK comes.
+    mutating func ask(_ request: @escaping () -> Message) throws -> Message {
+        let deadline = ContinuousClock.now + Conversation.patience
+        try client.send(now: .now) { request().frames }
+        var polled = PollSet()
+        while ContinuousClock.now < deadline {
+            if let delivery = try client.advance(now: .now) {
+                let answer = try Message(frames: delivery.frames)
+                guard let refusal = RequestRefusal(answer) else { return answer }
+                guard refusal.code == .busy || refusal.code == .storage || refusal.code == .standby else {
+                    throw ServiceError("the publisher refused: \(refusal.reason)", hint: Conversation.hint(for: refusal.code))
+                }
+                client.retryLater(now: .now, onNextEndpoint: refusal.code == .standby)
+            }
+            polled.removeAll()
+            client.add(to: &polled)
+            try polled.wait(until: client.deadline.map { min($0, deadline) } ?? deadline)
+        }
+        client.cancel()
+        throw ServiceError(
+            "no answer from the publisher at \(endpoints.joined(separator: ", ")) within \(Conversation.patience)",
+            hint: "see that fail2ban-publisher runs there, that the port is open, and that this host's key is in its authorized_hosts")
+    }
+
+    private static func hint(for code: RefusalCode) -> String? {
+        switch code {
+        case .role: "on the publisher: fail2ban-cluster authorize HOST KEY --roles monitor,subscriber,operator"
+        case .host: "on the publisher: fail2ban-cluster authorize, with what fail2ban-cluster keygen prints here"
+        case .version, .verb: "the publisher has another version than this program"
+        default: nil
+        }
+    }
+}
+
+extension Endpoint {
+    /// Where a client on the same host reaches what is bound here; `nil` when the system chose the port.
+    fileprivate var reachable: String? {
+        guard let host else { return description }
+        guard let port else { return nil }
+        return host == "*" ? "tcp://127.0.0.1:\(port)" : description
+    }
+}
