@@ -38,6 +38,8 @@ struct PublisherService: ~Copyable {
     /// Opens the journal, takes in what it says, begins a term, and binds the endpoints.
     init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
         let keys = KeyDirectory(general.keyDirectory)
+        let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
+        let key = try keys.publisherSecretKey()
         let maximumBanTime = settings.maxBanTime.milliseconds
         let journal = try Journal(path: general.stateDirectory + "/journal.sqlite")
         let neverBan = NeverBan(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
@@ -50,9 +52,8 @@ struct PublisherService: ~Copyable {
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
         let context = try Context()
-        let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
         let authenticator = try Authenticator(in: context)
-        let sockets = try PublisherSockets(in: context, settings: settings, key: try keys.publisherSecretKey())
+        let sockets = try PublisherSockets(in: context, settings: settings, key: key)
         let places = sockets.endpoints.joined(separator: ", ")
         logger.notice("term \(term), \(ledger.table.bannedCount) banned addresses, listening on \(places)")
         if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
