@@ -28,6 +28,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 let package = Package(
     name: "fail2ban-cluster",
     products: [
+        // For Benchmarks/, which measures from outside.
+        .library(name: "Wire", targets: ["Wire"]),
+        .library(name: "ZeroMQ", targets: ["ZeroMQ"]),
         .executable(name: "fail2ban-monitor", targets: ["fail2ban-monitor"]),
         .executable(name: "fail2ban-publisher", targets: ["fail2ban-publisher"]),
         .executable(name: "fail2ban-subscriber", targets: ["fail2ban-subscriber"]),
