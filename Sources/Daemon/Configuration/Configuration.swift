@@ -104,6 +104,18 @@ public struct Configuration: Sendable {
 
 /// What only shows when all sections are known.
 extension Configuration {
+    /// The keys that a section has, in the order of the settings.
+    static func keys(of section: Section) -> [String] {
+        var reader = SectionReader(section, entries: [:])
+        switch section {
+        case .general: _ = GeneralSettings(reading: &reader, systemHostname: nil)
+        case .monitor: _ = MonitorSettings(reading: &reader)
+        case .publisher: _ = PublisherSettings(reading: &reader)
+        case .subscriber: _ = SubscriberSettings(reading: &reader)
+        }
+        return reader.keys
+    }
+
     private static func unknownSections(_ headers: [IniFile.Header]) -> [ConfigurationProblem] {
         let names = Section.allCases.map(\.rawValue)
         return headers.filter { !names.contains($0.name) }.map { header in

@@ -44,9 +44,11 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
             (host, port) = (nil, nil)
             return
         }
-        guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return nil }
-        let rest = text[text.index(text.startIndex, offsetBy: "tcp://".count)..<colon]
-        let digits = text[text.index(after: colon)...]
+        guard text.hasPrefix("tcp://") else { return nil }
+        let body = text.dropFirst("tcp://".count)
+        guard let colon = body.lastIndex(of: ":") else { return nil }
+        let rest = body[..<colon]
+        let digits = body[body.index(after: colon)...]
         if digits == "*" || digits == "0" {
             port = nil
         } else {

@@ -88,9 +88,10 @@ public struct PublisherSettings: Hashable, Sendable {
             ("plainbroadcasterbindurl", plainBroadcasterBind),
         ] as [(String, Endpoint?)] {
             guard let endpoint, endpoint.host == nil || endpoint.port != nil else { continue }
-            if let other = bound.updateValue(key, forKey: endpoint) {
-                section.refuse(key, "`\(endpoint)` is the endpoint of \(other) too", hint: "give each its own port")
-            }
+            guard let other = bound.updateValue(key, forKey: endpoint) else { continue }
+            // The one that a file sets is the one that has a line.
+            let (wrong, right) = section.has(key) ? (key, other) : (other, key)
+            section.refuse(wrong, "`\(endpoint)` is the endpoint of \(right) too", hint: "give each its own port")
         }
     }
 }

@@ -1,0 +1,195 @@
+// Promises of what no host can make the cluster ban.
+
+import Testing
+import Wire
+
+@testable import Daemon
+
+/// An address that a test wrote itself.
+private func address(_ text: String) throws -> Address { try #require(Address(text)) }
+
+@Suite struct NeverBanTests {
+    private func refusal(_ text: String, _ neverBan: NeverBan) throws -> NeverBan.Refusal? { neverBan.refusal(for: try address(text)) }
+
+    @Test(arguments: [
+        ("127.0.0.1", NeverBan.Rule.loopback), ("127.255.0.0/24", .loopback), ("::1", .loopback), ("0.0.0.0", .unspecified),
+        ("::", .unspecified), ("224.0.0.1", .multicast), ("ff02::1", .multicast), ("255.255.255.255", .broadcast),
+        ("169.254.1.1", .linkLocal), ("fe80::1", .linkLocal), ("0.0.0.0/0", .prefixTooWide), ("::/0", .prefixTooWide),
+        ("198.51.0.0/23", .prefixTooWide), ("2001:db8::/55", .prefixTooWide), ("::ffff:127.0.0.1", .loopback),
+    ])
+    func whatIsNeverBannedAnywhereIsRefused(text: String, rule: NeverBan.Rule) throws {
+        #expect(try refusal(text, NeverBan())?.rule == rule)
+    }
+
+    @Test(arguments: [
+        "203.0.113.9", "198.51.100.0/24", "2001:db8::1", "2001:db8::/56", "128.0.0.1", "126.255.255.255", "223.255.255.255", "1.0.0.0",
+    ])
+    func othersMayBeBanned(text: String) throws {
+        #expect(try refusal(text, NeverBan()) == nil)
+    }
+
+    @Test func ignoreipProtectsAndSaysWhatMatched() throws {
+        let neverBan = NeverBan(ignoreip: ["10.1.2.3/8", "2001:db8::5", "192.0.2.7"].compactMap { IgnoreRule($0) })
+        #expect(try refusal("10.9.9.9", neverBan)?.text == "ignoreip has 10.0.0.0/8")
+        #expect(try refusal("192.0.2.7", neverBan)?.text == "ignoreip has 192.0.2.7")
+        #expect(try refusal("192.0.2.8", neverBan) == nil)
+    }
+
+    @Test func aPrefixThatCoversAProtectedAddressIsRefused() throws {
+        let neverBan = NeverBan(ignoreip: ["192.0.2.7", "2001:db8::5"].compactMap { IgnoreRule($0) })
+        #expect(try refusal("192.0.2.0/24", neverBan)?.rule == .ignoreip)
+        #expect(try refusal("2001:db8::/64", neverBan)?.rule == .ignoreip)
+        #expect(try refusal("192.0.3.0/24", neverBan) == nil)
+    }
+
+    @Test func theLimitsOfPrefixesAreSettings() throws {
+        let neverBan = NeverBan(minPrefix4: 28, minPrefix6: 64)
+        #expect(try refusal("203.0.113.0/27", neverBan)?.text == "the prefix is wider than minprefix4 = 28")
+        #expect(try refusal("203.0.113.0/28", neverBan) == nil)
+        #expect(try refusal("2001:db8::/63", neverBan)?.text == "the prefix is wider than minprefix6 = 64")
+    }
+
+    @Test func aNameProtectsFromItsResolutionOn() throws {
+        let name = try #require(Hostname("office.example.org"))
+        var neverBan = NeverBan(ignoreip: [.name(name)])
+        #expect(neverBan.names == [name])
+        #expect(try refusal("203.0.113.9", neverBan) == nil)
+        neverBan.resolve(name, to: [try address("203.0.113.9")])
+        #expect(try refusal("203.0.113.9", neverBan)?.text == "ignoreip has 203.0.113.9 (office.example.org)")
+    }
+
+    @Test func aNameServerThatIsDownOpensNoDoor() throws {
+        let name = try #require(Hostname("office.example.org"))
+        var neverBan = NeverBan(ignoreip: [.name(name)])
+        neverBan.resolve(name, to: [try address("203.0.113.9")])
+        neverBan.resolve(name, to: [])
+        #expect(try refusal("203.0.113.9", neverBan) != nil)
+    }
+
+    @Test func aReloadKeepsWhatIsResolvedAndWhoIsKnown() throws {
+        let kept = try #require(Hostname("kept.example.org"))
+        let gone = try #require(Hostname("gone.example.org"))
+        var neverBan = NeverBan(ignoreip: [.name(kept), .name(gone)])
+        neverBan.resolve(kept, to: [try address("203.0.113.1")])
+        neverBan.resolve(gone, to: [try address("203.0.113.2")])
+        neverBan.protect([try address("203.0.113.3")], as: .peer)
+        neverBan.reconfigure(ignoreip: [.name(kept)], minPrefix4: 24, minPrefix6: 56)
+        #expect(try refusal("203.0.113.1", neverBan)?.rule == .ignoreip)
+        #expect(try refusal("203.0.113.2", neverBan) == nil)
+        #expect(try refusal("203.0.113.3", neverBan)?.rule == .peer)
+    }
+
+    @Test func protectingAnewReplacesWhatARuleProtected() throws {
+        var neverBan = NeverBan()
+        neverBan.protect([try address("203.0.113.1")], as: .ownAddress)
+        neverBan.protect([try address("203.0.113.2")], as: .ownAddress)
+        neverBan.protect([try address("203.0.113.3")], as: .gateway)
+        #expect(try refusal("203.0.113.1", neverBan) == nil)
+        #expect(try refusal("203.0.113.2", neverBan)?.text == "203.0.113.2 is an address of this host")
+        #expect(try refusal("203.0.113.3", neverBan)?.text == "203.0.113.3 is a gateway of this host")
+    }
+
+    @Test func itAnswersAsLookingAtEachProtectedAddressWould() throws {
+        var random = SystemRandomNumberGenerator()
+        // Few distinct bits, so that prefixes often nest.
+        func randomAddress() throws -> Address {
+            let bits = UInt32.random(in: 0..<64, using: &random) << 8 | 0xc612_0000
+            return Bool.random(using: &random)
+                ? try #require(Address(ipv4: bits, prefixLength: Int.random(in: 16...32, using: &random)))
+                : try #require(Address(ipv6High: UInt64(bits) << 24, low: 0, prefixLength: Int.random(in: 24...64, using: &random)))
+        }
+        for _ in 0..<50 {
+            let protected = try (0..<20).map { _ in try randomAddress() }
+            var neverBan = NeverBan(minPrefix4: 8, minPrefix6: 16)
+            neverBan.protect(protected, as: .peer)
+            for _ in 0..<100 {
+                let asked = try randomAddress()
+                #expect((neverBan.refusal(for: asked) != nil) == protected.contains { $0.overlaps(asked) })
+            }
+        }
+    }
+}
+
+@Suite struct HostAddressesTests {
+    @Test func loopbackIsAmongTheHostsOwn() throws {
+        #expect(try HostAddresses.own().contains(try address("127.0.0.1")))
+    }
+
+    @Test func theGatewaysOfThisHostCanBeRead() throws {
+        _ = try HostAddresses.gateways()
+    }
+
+    @Test(.enabled(if: 1.littleEndian == 1, "the text is of a little-endian machine"))
+    func gatewaysAreReadFromTheKernelsTables() throws {
+        let ipv4 = """
+            Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+            eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+            eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+            eth1\t0000000A\tFE0200C0\t0003\t0\t0\t0\t000000FF\t0\t0\t0
+
+            """
+        #expect(HostAddresses.gateways(ipv4Routes: ipv4) == [try address("192.0.2.1"), try address("192.0.2.254")])
+        let ipv6 = """
+            20010db8000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0
+            00000000000000000000000000000000 00 00000000000000000000000000000000 00 20010db8000000000000000000000001 00000400 00000001 00000000 00000003     eth0
+            00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo
+            """
+        #expect(HostAddresses.gateways(ipv6Routes: ipv6) == [try address("2001:db8::1")])
+    }
+
+    @Test func damagedTablesGiveNothing() {
+        #expect(HostAddresses.gateways(ipv4Routes: "x\ny\tz\tzz\tzzz\n\t\t\t\n").isEmpty)
+        #expect(HostAddresses.gateways(ipv6Routes: "x y\n 0 0 0 0 0 0 0 3 3 3\n").isEmpty)
+    }
+}
+
+@Suite struct NameResolutionTests {
+    private typealias Outcome = NameResolution.Outcome
+
+    @Test func outcomesWakeTheLoop() throws {
+        let name = try #require(Hostname("a.example.org"))
+        let found = try address("203.0.113.9")
+        let resolution = try NameResolution(interval: .seconds(3600), retry: .seconds(3600)) { Outcome(name: $0, addresses: [found]) }
+        try resolution.resolve([name])
+        #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+        #expect(resolution.take() == [Outcome(name: name, addresses: [found])])
+        #expect(resolution.take().isEmpty)
+    }
+
+    @Test func withoutNamesNothingIsAwaited() throws {
+        let resolution = try NameResolution(interval: .seconds(3600), retry: .seconds(3600)) { Outcome(name: $0, addresses: []) }
+        try resolution.resolve([])
+        #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+        #expect(resolution.take().isEmpty)
+    }
+
+    @Test func otherNamesReplaceTheFirst() throws {
+        let (first, second) = (try #require(Hostname("a.example.org")), try #require(Hostname("b.example.org")))
+        let resolution = try NameResolution(interval: .seconds(3600), retry: .seconds(3600)) { Outcome(name: $0, addresses: []) }
+        try resolution.resolve([first])
+        #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+        #expect(resolution.take().map(\.name) == [first])
+        try resolution.resolve([second])
+        #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+        #expect(resolution.take().map(\.name) == [second])
+    }
+
+    @Test func aNameIsLookedUpAgainAtTheInterval() throws {
+        let name = try #require(Hostname("a.example.org"))
+        let resolution = try NameResolution(interval: .milliseconds(1), retry: .seconds(3600)) { Outcome(name: $0, addresses: []) }
+        try resolution.resolve([name])
+        for _ in 0..<3 {
+            #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+            #expect(resolution.take().map(\.name) == [name])
+        }
+    }
+
+    @Test func theSystemResolvesLocalhost() throws {
+        let name = try #require(Hostname("localhost"))
+        let resolution = try NameResolution()
+        try resolution.resolve([name])
+        #expect(resolution.awaitOutcomes(upTo: .seconds(30)))
+        let outcome = try #require(resolution.take().first)
+        #expect(outcome.addresses.contains { NeverBan().refusal(for: $0)?.rule == .loopback })
+    }
+}
