@@ -1,0 +1,53 @@
+// Stage 3, reception: the connection to the publishers' broadcasts.
+
+import Daemon
+import Wire
+import ZeroMQ
+
+/// A SUB socket, encrypted, connected to every publisher of the configuration; of several, one broadcasts and the others stand by.
+struct BroadcastSource: ~Copyable {
+    /// Frames that libzmq keeps for us while the loop is busy, of at most 64 KiB each, so 64 MiB at most. When they are full it reads no more
+    /// from the connection; then the publisher's own mark fills up, it drops frames for this host, and the numbers show the gap.
+    static let receiveHighWater: Int32 = 1000
+
+    private let context: Context
+    private let endpoints: [Endpoint]
+    private let own: KeyPair
+    private let publisher: PublicKey
+    private var socket: Socket
+
+    /// Connects in the background.
+    ///
+    /// - Parameter publisher: The publishers' key, one for all.
+    init(in context: Context, endpoints: [Endpoint], own: KeyPair, publisher: PublicKey) throws(ZeroMQError) {
+        self.context = context
+        self.endpoints = endpoints
+        self.own = own
+        self.publisher = publisher
+        socket = try BroadcastSource.connection(context, endpoints, own, publisher)
+    }
+
+    /// Begins anew with new connections. What was received and not yet taken is gone, as the numbers will show.
+    mutating func renew() throws(ZeroMQError) { socket = try BroadcastSource.connection(context, endpoints, own, publisher) }
+
+    func add(to polled: inout PollSet) { polled.add(socket) }
+
+    /// One waiting frame; `nil` when none waits. Of a message with several frames, which no publisher sends, the first.
+    func receive() throws(ZeroMQError) -> [UInt8]? { try socket.receive(maximumFrames: 1)?.frames.first }
+
+    private static func connection(
+        _ context: Context, _ endpoints: [Endpoint], _ own: KeyPair, _ publisher: PublicKey
+    ) throws(ZeroMQError) -> Socket {
+        let socket = try Socket(.subscriber, in: context)
+        try socket.receiveHighWater(receiveHighWater)
+        // The frame, its encryption and the header.
+        try socket.maximumMessageSize(Int64(Broadcast.sizeLimit) + 1024)
+        try socket.curveClient(own: own, server: publisher)
+        try socket.heartbeat(interval: .seconds(15), timeout: .seconds(40))
+        // A publisher that was restarted is found again within a second or two.
+        try socket.reconnectInterval(min: .milliseconds(100), max: .seconds(2))
+        try socket.subscribe(Array(Broadcast.prefix.utf8))
+        for endpoint in endpoints { try socket.connect(endpoint.description) }
+        return socket
+    }
+}

@@ -1,0 +1,199 @@
+// Stage 3, enforcement: a child process whose input and output are pipes that the loop polls.
+
+import CLinux
+import Daemon
+import Glibc
+
+/// A running program: its one owner reads it, ends it and takes its exit status. It never blocks, but for the moment that a killed process
+/// needs to end.
+///
+/// posix_spawn(3) and not swift-subprocess: the loop must poll the pipes of a child that stays, beside its ZeroMQ socket and on the same
+/// thread, and Subprocess hands output to tasks on threads of its own.
+struct ChildProcess: ~Copyable {
+    /// How it ended.
+    enum Ending: Hashable, Sendable, CustomStringConvertible {
+        case exited(Int32)
+        case killed(signal: Int32)
+
+        var description: String {
+            switch self {
+            case .exited(let status): "exited with status \(status)"
+            case .killed(let signal): "was ended by signal \(signal)"
+            }
+        }
+    }
+
+    enum Reading: Hashable, Sendable {
+        /// What was there has been read, or as much as was asked for.
+        case open
+        /// Nobody writes any more.
+        case closed
+    }
+
+    /// What children get to know of the environment. No locale but C, no terminal: their output is parsed.
+    static let environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "TERM=dumb", "HOME=/"]
+
+    private let process: ProcessDescriptor
+    private let input: OwnedDescriptor?
+    private let output: OwnedDescriptor
+    private var ending: Ending?
+
+    /// Starts a program in a process group of its own, so that a Ctrl-C for the daemon is not for its children, and ``kill()`` ends theirs.
+    ///
+    /// - Parameters:
+    ///   - arguments: The program, found on this process's PATH unless it has a slash, and its arguments.
+    ///   - input: Whether ``write(_:)`` is wanted; without, the child reads an empty input.
+    init(_ arguments: [String], input wantsInput: Bool) throws(SystemError) {
+        let outputPipe = try Pipe()
+        var inputPipe = wantsInput ? try Pipe() : nil
+        let inputEnd: Int32
+        switch inputPipe {
+        case .some(let pipe): inputEnd = pipe.read.number
+        case .none: inputEnd = -1
+        }
+        let pid = try spawn(arguments, input: inputEnd, output: outputPipe.write.number)
+        do throws(SystemError) {
+            process = try ProcessDescriptor(pid)
+        } catch {
+            endProcess(pid)
+            throw error
+        }
+        output = outputPipe.takeReadingEnd()
+        input = inputPipe.take()?.takeWritingEnd()
+    }
+
+    deinit { if ending == nil { endProcess(process.pid) } }
+
+    /// Readable when ``read(into:limit:)`` has something to say.
+    var outputDescriptor: Int32 { output.number }
+    /// Readable when ``reap()`` has.
+    var endDescriptor: Int32 { process.descriptor }
+
+    /// Writes all of it at once. At most 4096 bytes, and only when what was written before has been read: then a pipe takes it (pipe(7)).
+    ///
+    /// - Returns: `false` when the child does not read, or has ended.
+    borrowing func write(_ bytes: [UInt8]) -> Bool {
+        switch input {
+        case .none: return false
+        case .some(let input):
+            var count = 0
+            repeat { count = Glibc.write(input.number, bytes, bytes.count) } while count < 0 && errno == EINTR
+            return count == bytes.count
+        }
+    }
+
+    /// Appends what the child has printed, on standard output and standard error.
+    ///
+    /// - Parameter limit: The most bytes to read; what is left keeps the descriptor readable.
+    borrowing func read(into bytes: inout [UInt8], limit: Int) -> Reading {
+        var rest = limit
+        return withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 1) { buffer in
+            while rest > 0 {
+                let count = Glibc.read(output.number, buffer.baseAddress, min(buffer.count, rest))
+                if count > 0 {
+                    bytes.append(contentsOf: buffer[..<count])
+                    rest -= count
+                } else if count == 0 {
+                    return .closed
+                } else if errno != EINTR {
+                    return errno == EAGAIN ? .open : .closed
+                }
+            }
+            return .open
+        }
+    }
+
+    /// How it ended; `nil` while it runs.
+    mutating func reap() -> Ending? {
+        if let ending { return ending }
+        var status: Int32 = 0
+        guard waitpid(process.pid, &status, WNOHANG) == process.pid else { return nil }
+        // As WIFEXITED, WEXITSTATUS and WTERMSIG, which are macros (wait(2)).
+        let signal = status & 0x7f
+        ending = signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
+        return ending
+    }
+
+    /// Ends it and what it started. Its end is seen by ``reap()``.
+    borrowing func kill() { if ending == nil { _ = Glibc.kill(-process.pid, SIGKILL) } }
+}
+
+/// Kills a process group and waits until its leader is gone.
+private func endProcess(_ pid: pid_t) {
+    kill(-pid, SIGKILL)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+}
+
+/// - Parameters:
+///   - input: The descriptor that becomes standard input; -1 for /dev/null.
+///   - output: The descriptor that becomes standard output and standard error.
+private func spawn(_ arguments: [String], input: Int32, output: Int32) throws(SystemError) -> pid_t {
+    guard let program = arguments.first else { throw SystemError("start a program without a name", code: EINVAL) }
+    var actions = posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+        posix_spawn_file_actions_destroy(&actions)
+        posix_spawnattr_destroy(&attributes)
+    }
+    if input >= 0 {
+        posix_spawn_file_actions_adddup2(&actions, input, 0)
+    } else {
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    }
+    posix_spawn_file_actions_adddup2(&actions, output, 1)
+    posix_spawn_file_actions_adddup2(&actions, output, 2)
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    posix_spawn_file_actions_addchdir_np(&actions, "/")
+
+    // The daemon's signals are blocked for its signal descriptor; a child must be one that a signal ends.
+    var none = sigset_t()
+    var all = sigset_t()
+    sigemptyset(&none)
+    sigfillset(&all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+
+    var pid: pid_t = 0
+    let code = withStrings(arguments) { words in
+        withStrings(ChildProcess.environment) { posix_spawnp(&pid, program, &actions, &attributes, words, $0) }
+    }
+    guard code == 0 else { throw SystemError("start \(program)", code: code) }
+    return pid
+}
+
+/// Calls `body` with the null-terminated array of C strings that exec(3) wants.
+private func withStrings<R>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R) -> R {
+    let copies = strings.map { strdup($0) }
+    defer { copies.forEach { free($0) } }
+    return body(copies + [nil])
+}
+
+/// Both ends of a pipe(7), which children inherit only where they are told to. Ours never block.
+private struct Pipe: ~Copyable {
+    let read: OwnedDescriptor
+    let write: OwnedDescriptor
+
+    init() throws(SystemError) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0, let read = OwnedDescriptor(ends[0]), let write = OwnedDescriptor(ends[1]) else {
+            throw SystemError("make a pipe")
+        }
+        self.read = read
+        self.write = write
+    }
+
+    consuming func takeReadingEnd() -> OwnedDescriptor {
+        _ = fcntl(read.number, F_SETFL, O_NONBLOCK)
+        return read
+    }
+
+    consuming func takeWritingEnd() -> OwnedDescriptor {
+        _ = fcntl(write.number, F_SETFL, O_NONBLOCK)
+        return write
+    }
+}

@@ -1,0 +1,327 @@
+// Stage 3, enforcement: decides what fail2ban-client is told next, so that fail2ban bans what is wanted, through failures and restarts.
+
+import Wire
+
+/// What is said to one jail of a fail2ban server: one command at a time, bans before unbans, nothing twice.
+///
+/// It knows what the jail bans from the list that it asks for when it connects and from its own commands since. fail2ban may restart at
+/// any time and then restores its bans one by one, those too that were lifted meanwhile; so after each return, and whenever fewer bans were
+/// lifted than should have been there, it lists again every 5 s until two lists in a row agree with what is wanted.
+///
+/// What the jail bans and nobody here asked for is left alone.
+struct ClientDialogue: Sendable {
+    enum Step: Hashable, Sendable {
+        case tell(ClientCommand)
+        /// Nothing to say until then, or until a change arrives when it is `nil`.
+        case wait(until: ContinuousClock.Instant?)
+    }
+
+    /// What the operator may want to know.
+    enum Notice: Hashable, Sendable {
+        /// The jail was listed for the first time after a start or a failure.
+        case connected(ClientVersion, banned: Int)
+        case told(ClientCommand, count: Int, took: Duration)
+        /// Once when a failure begins, and once more, as `persistent`, when it lasts.
+        case failing(ClientFailure, persistent: Bool)
+        /// fail2ban does not take this address; it is not tried again until it is announced again.
+        case rejected(Address, reason: String)
+    }
+
+    /// Between two lists after fail2ban came back: enough for it to restore some bans, and soon enough to be right within seconds.
+    static let listInterval: Duration = .seconds(5)
+    /// Lists in a row that must agree with what is wanted.
+    static let agreementsNeeded = 2
+    /// A flood of bans lets an unban through after so many calls, 3 s at most by ``ChunkSize/target``.
+    static let mostBansInARow = 10
+    /// Lifted addresses to remember while nothing is known about the jail yet. Beyond, they stay banned until the jail's own limit.
+    static let mostBlindLifts = 100_000
+    /// The pause between tries of a failure that is not just a server that is down: a person must do something first.
+    static let slowPause: Duration = .seconds(30)
+    /// Failures in a row from which on one is called persistent: 6 s, more than a server takes from its socket to its jails.
+    static let persistentFailures = 6
+
+    private var bans = ChangeQueue()
+    private var unbans = ChangeQueue()
+    /// Unbans that an operator ordered: fail2ban may have banned the address in another jail too.
+    private var unbansEverywhere = ChangeQueue()
+    /// Calls that fail2ban refused, cut in halves to find the address that it does not take.
+    private var suspects: [ClientCommand] = []
+    /// Addresses that fail2ban did not take.
+    private var rejected: Set<Address> = []
+
+    /// What the jail bans, as far as is known; after a failure also what it may have banned.
+    private var present: Set<Address> = []
+    /// What the jail banned before the last failure or surprise and does not list now: a restoring fail2ban may still come to it.
+    private var awaited: Set<Address> = []
+    /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
+    private var watched: Set<Address> = []
+
+    /// The server's version; `nil` while there is no connection.
+    private var version: ClientVersion?
+    private var underWay: ClientCommand?
+    private var isDraining = false
+    private var restsUntil: ContinuousClock.Instant?
+    private var listDue: ContinuousClock.Instant?
+    /// Whether the jail was ever listed, so that `present` means something.
+    private var isInformed = false
+    /// Whether the jail was listed since the last failure or surprise.
+    private var hasListed = false
+    private var agreements = 0
+    private var bansInARow = 0
+    private var banSize = ChunkSize()
+    private var unbanSize = ChunkSize()
+    private var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
+    private var reported: ClientFailure?
+
+    init() {}
+
+    /// Whether the jail's list agreed with what is wanted when it was last looked at.
+    var isSettled: Bool { version != nil && agreements >= ClientDialogue.agreementsNeeded }
+
+    private var hasWork: Bool { !(bans.isEmpty && unbans.isEmpty && unbansEverywhere.isEmpty && suspects.isEmpty) }
+
+    // MARK: What comes in
+
+    mutating func take(_ change: WantedSet.Change) {
+        let address = change.address
+        rejected.remove(address)
+        guard change.kind == .lifted else {
+            watched.remove(address)
+            bans.append(address)
+            return
+        }
+        let isUnderWay = underWay?.addresses.contains(address) ?? false
+        let mayBePresent = !isInformed || isUnderWay || present.contains(address) || awaited.contains(address)
+        if change.announcement?.cause == .operator, address.isSingle {
+            if unbansEverywhere.count < ClientDialogue.mostBlindLifts { unbansEverywhere.append(address) }
+        } else if !mayBePresent, bans.contains(address) || version == nil {
+            // It was never told, or the server that is away never had it.
+            bans.remove(address)
+        } else if isInformed || unbans.count < ClientDialogue.mostBlindLifts {
+            unbans.append(address)
+        }
+    }
+
+    mutating func drain() { isDraining = true }
+
+    /// Whether draining is over: everything was told, or fail2ban cannot be told now.
+    var isDrained: Bool { isDraining && underWay == nil && (version == nil || restsUntil != nil || !hasWork) }
+
+    // MARK: What goes out
+
+    /// What to tell next. After `.tell` the answer, or the failure, must follow before the next call.
+    mutating func next(wanted: WantedSet, now: ContinuousClock.Instant) -> Step {
+        guard underWay == nil else { return .wait(until: nil) }
+        if let restsUntil {
+            guard restsUntil <= now else { return .wait(until: restsUntil) }
+            self.restsUntil = nil
+        }
+        guard let version else { return isDraining ? .wait(until: nil) : tell(.version) }
+        if let listDue, listDue <= now {
+            self.listDue = nil
+            return tell(version.listsBans ? .list : .status)
+        }
+        guard let command = nextWork(version, wanted) else { return .wait(until: listDue) }
+        if !isSettled { watched.formUnion(command.unbanned) }
+        return tell(command)
+    }
+
+    private mutating func tell(_ command: ClientCommand) -> Step {
+        underWay = command
+        return .tell(command)
+    }
+
+    private mutating func nextWork(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
+        while let suspect = suspects.popLast() {
+            let addresses = suspect.addresses.filter { isDue($0, in: suspect, wanted) }
+            if !addresses.isEmpty { return suspect.with(addresses) }
+        }
+        let unbansWait = !(unbans.isEmpty && unbansEverywhere.isEmpty)
+        if !unbansWait || bansInARow < ClientDialogue.mostBansInARow, let command = nextBans(version, wanted) {
+            bansInARow = unbansWait ? bansInARow + 1 : 0
+            return command
+        }
+        bansInARow = 0
+        return nextUnbans(version, wanted) ?? nextBans(version, wanted)
+    }
+
+    private func isDue(_ address: Address, in command: ClientCommand, _ wanted: WantedSet) -> Bool {
+        switch command {
+        case .ban: wanted.contains(address) && !present.contains(address) && !rejected.contains(address)
+        default: !wanted.contains(address)
+        }
+    }
+
+    private mutating func nextBans(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
+        let size = version.takesSeveral ? banSize.count : 1
+        var chunk: [Address] = []
+        while chunk.count < size, let address = bans.popFirst() {
+            if isDue(address, in: .ban([]), wanted) { chunk.append(address) }
+        }
+        return chunk.isEmpty ? nil : .ban(chunk)
+    }
+
+    private mutating func nextUnbans(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
+        let size = version.takesSeveral ? unbanSize.count : 1
+        var chunk: [Address] = []
+        while chunk.count < size, let address = unbansEverywhere.popFirst() {
+            if !wanted.contains(address) { chunk.append(address) }
+        }
+        if !chunk.isEmpty { return version.unbansEverywhere ? .unbanEverywhere(chunk) : .unban(chunk) }
+        while chunk.count < size, let address = unbans.popFirst() {
+            guard !wanted.contains(address) else { continue }
+            guard address.isSingle else {
+                // Of a prefix that is not banned itself, fail2ban lifts all the members; so it goes alone, and only if it is there.
+                guard present.contains(address) else { continue }
+                guard chunk.isEmpty else {
+                    unbans.append(address)
+                    break
+                }
+                return .unban([address])
+            }
+            chunk.append(address)
+        }
+        return chunk.isEmpty ? nil : .unban(chunk)
+    }
+
+    // MARK: What comes back
+
+    /// Takes the answer to the command that was told last.
+    ///
+    /// - Parameter took: From the command to the end of its answer.
+    mutating func answered(
+        _ reply: ClientReply, took: Duration, wanted: WantedSet, now: ContinuousClock.Instant,
+        using random: inout some RandomNumberGenerator
+    ) -> [Notice] {
+        guard let command = underWay else { return [] }
+        switch (command, reply) {
+        case (_, .failure(let failure)):
+            return failed(failure, now: now, using: &random)
+        case (.version, .version(let version)):
+            underWay = nil
+            self.version = version
+            listDue = now
+            return []
+        case (.list, .banned(let list)), (.status, .banned(let list)):
+            underWay = nil
+            return listed(Set(list), wanted: wanted, now: now)
+        case (.ban(let addresses), .count(let count)):
+            underWay = nil
+            banSize.measured(addresses: addresses.count, took: took)
+            present.formUnion(addresses)
+            return [.told(command, count: count, took: took)]
+        case (.unban(let addresses), .count(let count)), (.unbanEverywhere(let addresses), .count(let count)):
+            underWay = nil
+            unbanSize.measured(addresses: addresses.count, took: took)
+            unbanned(addresses, command, count: count, now: now)
+            return [.told(command, count: count, took: took)]
+        default:
+            return failed(.unclear("answer to another command"), now: now, using: &random)
+        }
+    }
+
+    private mutating func unbanned(_ addresses: [Address], _ command: ClientCommand, count: Int, now: ContinuousClock.Instant) {
+        let expected = addresses.count { present.contains($0) }
+        let isEverywhere = if case .unbanEverywhere = command { true } else { false }
+        present.subtract(addresses)
+        if addresses.contains(where: { !$0.isSingle }) {
+            // Should the prefix have ended before, its members were lifted in its place.
+            agreements = 0
+            listDue = now
+        } else if count < expected || isEverywhere {
+            // A fail2ban that has just restarted may restore the ban in a moment. The count of all jails cannot show it.
+            watched.formUnion(addresses)
+            agreements = 0
+            hasListed = false
+            listDue = now + ClientDialogue.listInterval
+        }
+    }
+
+    private mutating func listed(_ actual: Set<Address>, wanted: WantedSet, now: ContinuousClock.Instant) -> [Notice] {
+        var notices: [Notice] = []
+        if pause.failures > 0 || !isInformed, let version { notices.append(.connected(version, banned: actual.count)) }
+        // While fail2ban restores its bans, what lacks is on its way: banning it too would only slow that down. The first list after a
+        // return shows no growth yet.
+        let hasGrown = hasListed && actual.count > present.count
+        let isRestoring = !hasListed || hasGrown
+        awaited = awaited.union(present).subtracting(actual)
+        present = actual
+        isInformed = true
+        hasListed = true
+        pause.reset()
+        reported = nil
+
+        var agrees = !hasGrown
+        for address in wanted.addresses where !actual.contains(address) && !bans.contains(address) && !rejected.contains(address) {
+            agrees = false
+            if !isRestoring { bans.append(address) }
+        }
+        for address in watched where actual.contains(address) && !wanted.contains(address) {
+            agrees = false
+            unbans.append(address)
+        }
+        agreements = agrees ? agreements + 1 : 0
+        if isSettled {
+            awaited = []
+            watched = []
+        } else {
+            listDue = now + ClientDialogue.listInterval
+        }
+        return notices
+    }
+
+    /// Takes the failure of the command that was told last, or of the program that was to carry it.
+    mutating func failed(
+        _ failure: ClientFailure, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) -> [Notice] {
+        let command = underWay
+        underWay = nil
+        if case .refused(let reason) = failure, let command, !command.addresses.isEmpty {
+            return refused(command, reason, now: now)
+        }
+        switch command {
+        case .ban(let addresses):
+            for address in addresses { bans.append(address) }
+            if failure.mayBeDone { present.formUnion(addresses) }
+        case .unban(let addresses): for address in addresses { unbans.append(address) }
+        case .unbanEverywhere(let addresses): for address in addresses { unbansEverywhere.append(address) }
+        case .version, .list, .status, nil: break
+        }
+        version = nil
+        listDue = nil
+        hasListed = false
+        agreements = 0
+        // A server that comes back may take them.
+        rejected = []
+
+        // A failure is told when it begins, and again when it is seen to last.
+        let isNew = reported?.isAlike(failure) != true
+        reported = failure
+        if isNew { pause.reset() }
+        var rest = pause.next(using: &random)
+        let isPersistent = failure.needsPerson || pause.failures >= ClientDialogue.persistentFailures
+        if isPersistent, failure != .down { rest = ClientDialogue.slowPause * Double.random(in: 0.75...1.25, using: &random) }
+        restsUntil = now + rest
+        if isNew || pause.failures == ClientDialogue.persistentFailures { return [.failing(failure, persistent: isPersistent)] }
+        return []
+    }
+
+    private mutating func refused(_ command: ClientCommand, _ reason: String, now: ContinuousClock.Instant) -> [Notice] {
+        let addresses = command.addresses
+        if !command.unbanned.isEmpty, reason.contains("not banned") {
+            // What was asked for is so. Versions before 0.10.5 call it an error.
+            unbanned(addresses, command, count: 0, now: now)
+            return [.told(command, count: 0, took: .zero)]
+        }
+        guard addresses.count > 1 else {
+            rejected.formUnion(addresses)
+            return addresses.map { .rejected($0, reason: reason) }
+        }
+        let middle = addresses.count / 2
+        suspects.append(command.with(Array(addresses[middle...])))
+        suspects.append(command.with(Array(addresses[..<middle])))
+        // What stood before the bad address was done.
+        listDue = now
+        return []
+    }
+}

@@ -1,0 +1,80 @@
+// Stage 3, all of it: what would keep a subscriber from working on this host, each with its remedy.
+
+import Daemon
+import Glibc
+import Wire
+import ZeroMQ
+
+/// What `fail2ban-subscriber check` looks at beyond the configuration's grammar. It changes nothing.
+enum SubscriberCheck {
+    /// How long fail2ban-client may take in all. 5 s: it starts in 60 ms, and fail2ban may be busy for a moment.
+    static let clientLimit: Duration = .seconds(5)
+
+    static func findings(_ configuration: Configuration) -> [Finding] {
+        guard let settings = configuration.subscriber else { return [] }
+        var findings = keys(KeyDirectory(configuration.general.keyDirectory))
+        if settings.actions.contains(.fail2banClient) {
+            findings += client(configuration.general.fail2banClient, settings.jail)
+        }
+        if settings.actions.contains(.exec), let program = settings.execCommand.first, access(program, X_OK) != 0 {
+            findings.append(
+                Finding(
+                    .problem, "execcommand cannot run \(program): \(SystemError.text(of: errno))",
+                    hint: "name an executable file by its full path", exitStatus: .configuration))
+        }
+        if !settings.prefixFilter.isEmpty, settings.actions.allSatisfy({ $0 != .log && $0 != .exec }) {
+            findings.append(Finding(.warning, "zmqprefixfilter only acts on log and exec", hint: "remove it, or use one of them"))
+        }
+        return findings
+    }
+
+    private static func keys(_ keys: KeyDirectory) -> [Finding] {
+        var findings: [Finding] = []
+        do { _ = try keys.hostKeyPair() } catch { findings.append(Finding(error)) }
+        do { _ = try keys.publisherPublicKey() } catch { findings.append(Finding(error)) }
+        return findings
+    }
+
+    /// Asks fail2ban for its version and for what the jail bans. Nothing of it keeps the daemon from starting: it retries.
+    private static func client(_ program: [String], _ jail: Jail) -> [Finding] {
+        let name = program.joined(separator: " ")
+        do throws(SystemError) {
+            var channel = try ClientChannel(program)
+            let deadline = ContinuousClock.now + clientLimit
+            let version = ask(.version, jail, &channel, deadline)
+            guard case .version(let version) = version else { return [finding(version, jail, name)] }
+            let list = ask(version.listsBans ? .list : .status, jail, &channel, deadline)
+            guard case .banned(let addresses) = list else { return [finding(list, jail, name)] }
+            return [Finding(.note, "fail2ban \(version) is there, and its jail \(jail) bans \(addresses.count) addresses")]
+        } catch {
+            return [finding(.failure(.ended(error.description)), jail, name)]
+        }
+    }
+
+    private static func finding(_ reply: ClientReply, _ jail: Jail, _ program: String) -> Finding {
+        let failure = if case .failure(let failure) = reply { failure } else { ClientFailure.unclear("answer to another command") }
+        let (what, remedy) = failure.explanation(jail: jail, program: program)
+        return Finding(.warning, what, hint: remedy)
+    }
+
+    private static func ask(
+        _ command: ClientCommand, _ jail: Jail, _ channel: inout ClientChannel, _ deadline: ContinuousClock.Instant
+    ) -> ClientReply {
+        channel.send(command.line(jail: jail))
+        while ContinuousClock.now < deadline {
+            switch channel.receive() {
+            case .answer(let text): return ClientReply(text, to: command)
+            case .ended(let words): return .failure(.ended(words))
+            case .nothing:
+                var polled = PollSet()
+                polled.add(descriptor: channel.descriptor)
+                do throws(ZeroMQError) {
+                    try polled.wait(until: deadline)
+                } catch {
+                    return .failure(.ended(error.description))
+                }
+            }
+        }
+        return .failure(.silent)
+    }
+}

@@ -1,0 +1,169 @@
+// Stage 3, the wanted set: what this host should enforce, made of the announcements in their order and of the time that passes.
+
+import Wire
+
+/// The addresses that this host should ban and until when, and those that it refuses to ban.
+///
+/// Ends become instants of the monotonic clock by means of the publisher's own time in each broadcast, so that a wrong wall clock here
+/// neither shortens nor prolongs a ban.
+public struct WantedSet: Sendable {
+    /// What an announcement, the time or a new rule changed about one address.
+    public struct Change: Hashable, Sendable {
+        public enum Kind: Hashable, Sendable {
+            /// It is wanted now and was not before.
+            case banned
+            /// It is wanted as before; it was announced again, and its end may be another one.
+            case moved
+            /// It is not wanted any more, or was announced as lifted and never wanted here, which an enforcer must look at all the same: the
+            /// ban may be older than this process.
+            case lifted
+        }
+
+        public let kind: Kind
+        public let address: Address
+        /// The announcement that caused it; `nil` when the ban ended at its own time or a rule of this host changed.
+        public let announcement: Event?
+
+        public init(_ kind: Kind, _ address: Address, announcement: Event? = nil) {
+            self.kind = kind
+            self.address = address
+            self.announcement = announcement
+        }
+    }
+
+    public enum Outcome: Hashable, Sendable {
+        case changed(Change)
+        /// Not enforced here, and the rule that says so. `lifted` when the address was wanted before, by rules that have changed.
+        case refused(rule: String, lifted: Change?)
+        /// A ban that was over before it arrived.
+        case unchanged
+    }
+
+    /// How long a ban that reached its end waits for the publisher to say so, whose announcement names host and jail. Default 1 s, many times
+    /// the way of a broadcast, and short beside any ban.
+    static let grace: Duration = .seconds(1)
+
+    /// Instants are kept as milliseconds since this one: half the memory of an `Instant`, and there may be a million.
+    private let origin: ContinuousClock.Instant
+    private var wanted: [Address: Int64] = [:]
+    private var refusals: [Address: Refusal] = [:]
+    private var ends = ExpiryHeap()
+
+    private struct Refusal: Sendable {
+        var end: Int64
+        var rule: String
+    }
+
+    /// A ban without an end: it stays until it is lifted.
+    private static let never = Int64.max
+
+    /// - Parameter origin: Any instant not later than those given to the other functions.
+    public init(origin: ContinuousClock.Instant) { self.origin = origin }
+
+    /// Addresses that should be enforced.
+    public var count: Int { wanted.count }
+
+    /// Addresses that the cluster bans and this host refuses to.
+    public var refusedCount: Int { refusals.count }
+
+    public func contains(_ address: Address) -> Bool { wanted[address] != nil }
+
+    /// Those that should be enforced, in no order.
+    public var addresses: some Collection<Address> { wanted.keys }
+
+    /// When a wanted address's ban ends; `nil` when it is not wanted or stays until it is lifted.
+    public func end(of address: Address) -> ContinuousClock.Instant? {
+        guard let end = wanted[address], end != WantedSet.never else { return nil }
+        return origin + .milliseconds(end)
+    }
+
+    /// Takes one announcement; a Ban of an address that is wanted moves its end, to an earlier time too.
+    ///
+    /// - Parameters:
+    ///   - publisherNow: The publisher's clock when it sent the announcement.
+    ///   - refusal: The rule of this host that forbids to ban an address, `nil` when none does.
+    public mutating func apply(
+        _ event: Event, publisherNow: Timestamp, now: ContinuousClock.Instant, refusal: (Address) -> String?
+    ) -> Outcome {
+        guard event.action == .ban, let end = deadline(event.end, publisherNow, now) else {
+            refusals[event.address] = nil
+            let wasWanted = wanted.removeValue(forKey: event.address) != nil
+            guard wasWanted || event.action == .unban else { return .unchanged }
+            return .changed(Change(.lifted, event.address, announcement: event))
+        }
+        if let rule = refusal(event.address) {
+            refusals[event.address] = Refusal(end: end, rule: rule)
+            remember(end, event.address)
+            let wasWanted = wanted.removeValue(forKey: event.address) != nil
+            return .refused(rule: rule, lifted: wasWanted ? Change(.lifted, event.address) : nil)
+        }
+        refusals[event.address] = nil
+        let before = wanted.updateValue(end, forKey: event.address)
+        if before != end { remember(end, event.address) }
+        return .changed(Change(before == nil ? .banned : .moved, event.address, announcement: event))
+    }
+
+    /// Removes what ended; at most `limit` a call, so that a million ends at one time do not stop the loop.
+    public mutating func expire(now: ContinuousClock.Instant, limit: Int) -> [Change] {
+        let due = milliseconds(now) - WantedSet.grace.wholeMilliseconds
+        var changes: [Change] = []
+        while changes.count < limit, let (end, address) = ends.popFirst(dueBy: due) {
+            if refusals[address]?.end == end { refusals[address] = nil }
+            // An end that was moved has another entry in the heap.
+            guard wanted[address] == end else { continue }
+            wanted[address] = nil
+            changes.append(Change(.lifted, address))
+        }
+        return changes
+    }
+
+    /// When ``expire(now:limit:)`` has something to do at the earliest.
+    public var nextExpiry: ContinuousClock.Instant? {
+        ends.first.map { origin + .milliseconds($0) + WantedSet.grace }
+    }
+
+    /// Looks at every address again, after the rules of this host changed.
+    public mutating func review(refusal: (Address) -> String?) -> [Change] {
+        var changes: [Change] = []
+        for (address, end) in wanted {
+            guard let rule = refusal(address) else { continue }
+            wanted[address] = nil
+            refusals[address] = Refusal(end: end, rule: rule)
+            changes.append(Change(.lifted, address))
+        }
+        for (address, refused) in refusals where refusal(address) == nil {
+            refusals[address] = nil
+            wanted[address] = refused.end
+            changes.append(Change(.banned, address))
+        }
+        return changes
+    }
+
+    private mutating func remember(_ end: Int64, _ address: Address) {
+        guard end != WantedSet.never else { return }
+        ends.insert(end, address)
+        // Each end that moved leaves an entry behind; this bounds them to the number of addresses.
+        if ends.count > 2 * (wanted.count + refusals.count) + 1024 {
+            ends = ExpiryHeap(
+                wanted.lazy.filter { $0.value != WantedSet.never }.map { ($0.value, $0.key) }
+                    + refusals.lazy.filter { $0.value.end != WantedSet.never }.map { ($0.value.end, $0.key) })
+        }
+    }
+
+    /// `nil` when it is over already.
+    private func deadline(_ end: BanEnd, _ publisherNow: Timestamp, _ now: ContinuousClock.Instant) -> Int64? {
+        switch end {
+        case .unknown, .permanent: return WantedSet.never
+        case .at(let time):
+            let rest = time.milliseconds(since: publisherNow)
+            return rest > 0 ? milliseconds(now) + rest : nil
+        }
+    }
+
+    private func milliseconds(_ instant: ContinuousClock.Instant) -> Int64 { origin.duration(to: instant).wholeMilliseconds }
+}
+
+extension Duration {
+    /// Rounded towards zero.
+    var wholeMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

@@ -1,0 +1,124 @@
+// A model of a fail2ban server as far as a jail's bans go, after the experiments with 1.0.2; and a dialogue that talks to it without waiting.
+
+import Testing
+import Wire
+
+@testable import Subscriber
+
+/// What fail2ban does with its clients' commands, restarts included.
+struct FakeFail2ban {
+    var version = "1.0.2"
+    var isUp = true
+    var hasJail = true
+    var isPermitted = true
+    /// Addresses that its banip refuses.
+    var indigestible: Set<Address> = []
+    private(set) var banned: Set<Address> = []
+    /// Bans of the database that a start has still to restore, the next one last.
+    private(set) var restoring: [Address] = []
+    /// Each address that a banip named while it was banned.
+    private(set) var bannedTwice: [Address] = []
+    private(set) var calls: [ClientCommand] = []
+
+    /// Someone else's ban or unban in the jail.
+    mutating func banByHand(_ address: Address) { banned.insert(address) }
+    mutating func unbanByHand(_ address: Address) { banned.remove(address) }
+
+    mutating func stop() {
+        isUp = false
+        restoring = (restoring + banned).sorted()
+        banned = []
+    }
+
+    mutating func start() { isUp = true }
+
+    /// Restores up to `count` bans.
+    mutating func restore(_ count: Int) {
+        guard isUp else { return }
+        for _ in 0..<min(count, restoring.count) { if let address = restoring.popLast() { banned.insert(address) } }
+    }
+
+    mutating func answer(_ command: ClientCommand) -> ClientReply {
+        calls.append(command)
+        guard isPermitted else { return .failure(.permission("Permission denied to socket")) }
+        guard isUp else { return .failure(.down) }
+        switch command {
+        case .version: return ClientVersion(version).map(ClientReply.version) ?? .failure(.unclear(version))
+        case .unbanEverywhere(let addresses): return .count(remove(addresses))
+        case .list, .status, .ban, .unban: break
+        }
+        guard hasJail else { return .failure(.unknownJail) }
+        switch command {
+        case .list, .status: return .banned(Array(banned))
+        case .ban(let addresses):
+            var count = 0
+            for address in addresses {
+                if indigestible.contains(address) { return .failure(.refused("invalid literal")) }
+                if banned.insert(address).inserted { count += 1 } else { bannedTwice.append(address) }
+            }
+            return .count(count)
+        case .unban(let addresses): return .count(remove(addresses))
+        case .version, .unbanEverywhere: return .count(0)
+        }
+    }
+
+    private mutating func remove(_ addresses: [Address]) -> Int {
+        addresses.reduce(0) { count, address in
+            if banned.remove(address) != nil { return count + 1 }
+            // Of a prefix that is not banned itself, all the members.
+            let members = address.isSingle ? [] : banned.filter { address.contains($0) }
+            banned.subtract(members)
+            return count + members.count
+        }
+    }
+}
+
+/// A wanted set, a dialogue and a fail2ban, on a clock that moves only when it is told to.
+struct Rig {
+    var wanted = WantedSet(origin: start)
+    var dialogue = ClientDialogue()
+    var fail2ban = FakeFail2ban()
+    var now = start
+    var notices: [ClientDialogue.Notice] = []
+    var random = FixedRandom(seed: 1)
+    var callTime: Duration = .milliseconds(6)
+
+    mutating func announce(_ event: Event) {
+        guard case .changed(let change) = wanted.apply(event, publisherNow: publisherStart, now: now, refusal: nobodyRefused) else {
+            return
+        }
+        dialogue.take(change)
+    }
+
+    mutating func ban(_ texts: String...) throws { for text in texts { announce(try SubscriberTests.ban(text)) } }
+    mutating func unban(_ texts: String...) throws { for text in texts { announce(try SubscriberTests.unban(text)) } }
+
+    /// Tells one command and hands over its answer. - Returns: The command; `nil` when there is nothing to say now.
+    @discardableResult
+    mutating func tellOne() -> ClientCommand? {
+        guard case .tell(let command) = dialogue.next(wanted: wanted, now: now) else { return nil }
+        let took = callTime * max(1, command.addresses.count)
+        now += took
+        notices += dialogue.answered(fail2ban.answer(command), took: took, wanted: wanted, now: now, using: &random)
+        return command
+    }
+
+    /// Tells all that can be told now.
+    mutating func tellAll() {
+        for _ in 0..<100_000 where tellOne() == nil { return }
+        Issue.record("the dialogue does not come to rest")
+    }
+
+    /// Lets time pass, in which fail2ban restores some bans a second.
+    mutating func pass(_ duration: Duration, restoring perSecond: Int = 1_000_000) {
+        let end = now + duration
+        tellAll()
+        while case .wait(let until?) = dialogue.next(wanted: wanted, now: now), until <= end {
+            let waited = now.duration(to: until)
+            now = until
+            fail2ban.restore(Int(Double(perSecond) * (waited / .seconds(1))))
+            tellAll()
+        }
+        now = max(now, end)
+    }
+}
