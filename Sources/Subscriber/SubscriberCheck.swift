@@ -30,7 +30,7 @@ enum SubscriberCheck {
 
     private static func keys(_ keys: KeyDirectory) -> [Finding] {
         var findings: [Finding] = []
-        do { _ = try keys.hostKeyPair() } catch { findings.append(Finding(error)) }
+        do { _ = try keys.hostKeys() } catch { findings.append(Finding(error)) }
         do { _ = try keys.publisherPublicKey() } catch { findings.append(Finding(error)) }
         return findings
     }

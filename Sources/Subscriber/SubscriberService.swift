@@ -18,7 +18,7 @@ public enum SubscriberService: Service {
         let log = Logger(label: programName)
         let keys = KeyDirectory(configuration.general.keyDirectory)
         let source = try BroadcastSource(
-            in: try Context(), endpoints: settings.publishers, own: try keys.hostKeyPair(), publisher: try keys.publisherPublicKey())
+            in: try Context(), endpoints: settings.publishers, own: try keys.hostKeys(), publisher: try keys.publisherPublicKey())
         var loop = SubscriberLoop(
             source: source, protection: try Protection(settings, now: .now, log: log),
             enforcers: enforcers(settings, configuration.general, log), settings: settings, log: log)
