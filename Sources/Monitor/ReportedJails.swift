@@ -13,13 +13,20 @@ public struct ReportedJails: Hashable, Sendable {
         ignored = settings.ignoredJails
     }
 
+    public func contains(_ jail: Jail) -> Bool {
+        // The cluster's own bans must never come back as a host's; that would make them everlasting.
+        if jail == .cluster || jail == .legacyCluster || ignored.contains(jail) { return false }
+        return switch selection {
+        case .all: true
+        case .only(let jails): jails.contains(jail)
+        }
+    }
+
     /// Why a jail is not reported, for the operator; `nil` when it is.
     public func refusal(of jail: Jail) -> String? {
-        // The cluster's own bans must never come back as a host's; that would make them everlasting.
+        if contains(jail) { return nil }
         if jail == .cluster || jail == .legacyCluster { return "[\(jail)] is the cluster's own jail" }
-        if ignored.contains(jail) { return "[\(jail)] is in ignorejails" }
-        if case .only(let jails) = selection, !jails.contains(jail) { return "[\(jail)] is not in jails" }
-        return nil
+        return ignored.contains(jail) ? "[\(jail)] is in ignorejails" : "[\(jail)] is not in jails"
     }
 }
 

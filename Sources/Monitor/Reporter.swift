@@ -222,7 +222,7 @@ public struct Reporter {
 
     // MARK: - Reports out
 
-    /// The next report; `nil` when there is nothing to send or one is under way.
+    /// The next report; `nil` when there is nothing to send or one is under way. It is repeated until it is acknowledged.
     public mutating func nextReport(now: Timestamp) -> Report? {
         guard underWay.isEmpty, !queue.isEmpty else { return nil }
         var bytes = 0
@@ -232,12 +232,7 @@ public struct Reporter {
         }.count
         underWay = Array(queue[..<count])
         queue.removeFirst(count)
-        return reportUnderWay(now: now)
-    }
-
-    /// The report under way once more, with the time of now; `nil` when none is.
-    public func reportUnderWay(now: Timestamp) -> Report? {
-        underWay.isEmpty ? nil : Report(stream: stream, now: now, entries: underWay.map(\.entry))
+        return Report(stream: stream, now: now, entries: underWay.map(\.entry))
     }
 
     /// The publisher has the report under way on its disk.

@@ -1,2 +1,9 @@
-// placeholder
-@main struct Program { static func main() {} }
+// The program fail2ban-monitor; all it does is in the library Monitor.
+
+import Daemon
+import Monitor
+
+@main
+enum Program {
+    static func main() { MonitorProgram.main() }
+}

@@ -268,15 +268,6 @@ import Wire
         #expect(lines == Reporter.batchLimit)
     }
 
-    @Test func aReportSentAgainHasTheSameLinesAndTheTimeOfNow() throws {
-        var desk = try Desk()
-        try desk.ban("sshd", "192.0.2.1")
-        let first = try desk.next()
-        let again = try #require(desk.reporter.reportUnderWay(now: desk.wall.advanced(byMilliseconds: 5000)))
-        #expect(again.entries == first.entries)
-        #expect(again.now.milliseconds(since: first.now) == 5000)
-    }
-
     @Test func thePlaceMovesOnlyByAcknowledgementOrPastLinesThatSayNothing() throws {
         var desk = try Desk()
         desk.reporter.pass(to: 100)

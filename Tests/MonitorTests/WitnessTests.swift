@@ -110,7 +110,11 @@ import Wire
     @Test func aDamagedPageIsUnavailableAndNotEmpty() throws {
         let folder = try LogFolder()
         let database = try Fail2banDatabase(folder.folder + "/db")
-        for i in 0..<2000 { try database.ban("sshd", "10.0.\(i / 250).\(i % 250)", time: 1000, banTime: 600) }
+        try database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1999)
+            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', 1000, 600, 1, '{}' FROM n
+            """)
         try database.close()
         let descriptor = open(database.path, O_WRONLY)
         let noise = [UInt8](repeating: 0xa5, count: 4096)

@@ -1,0 +1,94 @@
+// Stage 1, log line -> event -> report: the program, its checks, and the check of a log.
+
+public import ArgumentParser
+public import Daemon
+import Glibc
+import Logging
+import Wire
+
+/// `fail2ban-monitor`.
+public enum MonitorProgram: Service {
+    public static var programName: String { "fail2ban-monitor" }
+    public static var abstract: String { "Reports what fail2ban bans on this host to the cluster's publisher." }
+    public static var section: Configuration.Section { .monitor }
+    public static var subcommands: [any ParsableCommand.Type] { [MonitorCheckCommand.self] }
+
+    public static func check(_ configuration: Configuration) -> [Finding] {
+        guard let settings = configuration.monitor else { return [] }
+        return keyFindings(configuration.general) + logFindings(settings) + databaseFindings(configuration.general)
+    }
+
+    public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
+        guard let settings = configuration.monitor else { return }
+        var service = try MonitorService(settings: settings, general: configuration.general, logger: Logger(label: programName))
+        try service.run(lifecycle)
+    }
+
+    private static func keyFindings(_ general: GeneralSettings) -> [Finding] {
+        let keys = KeyDirectory(general.keyDirectory)
+        do throws(ConfigurationError) {
+            _ = try keys.hostKeys()
+            _ = try keys.publisherPublicKey()
+            return []
+        } catch {
+            return [Finding(error)]
+        }
+    }
+
+    private static func logFindings(_ settings: MonitorSettings) -> [Finding] {
+        let descriptor = open(settings.logPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor < 0 else {
+            close(descriptor)
+            return []
+        }
+        let error = LogTailError("open \(settings.logPath)", errno)
+        // A log that is not there yet is awaited; one that may not be read stays unread.
+        return [
+            error.code == EACCES
+                ? Finding(.problem, "\(error)", exitStatus: .permission) : Finding(.warning, "\(error)")
+        ]
+    }
+
+    private static func databaseFindings(_ general: GeneralSettings) -> [Finding] {
+        switch Witness(path: general.fail2banDatabase).answer(WitnessQuestion(holds: [])) {
+        case .testimony, .unavailable(.locked): []
+        case .unavailable(.none): [Finding(.note, "\(WitnessProblem.none)")]
+        case .unavailable(let problem): [Finding(.warning, "fail2ban's database: \(problem)")]
+        }
+    }
+}
+
+/// `fail2ban-monitor check`, of the configuration or of a log.
+struct MonitorCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Say what is wrong with the configuration and on this host; or, with --log, what of a log would be reported.",
+        discussion: """
+            With --log it prints each line of FILE that would be reported with its number and its event, and every other line that \
+            speaks of a ban with the reason why not, as fail2ban-regex does for filters. It changes and sends nothing. jails and \
+            ignorejails are those of the configuration, or the defaults where there is none.
+            """)
+
+    @OptionGroup var options: ConfigurationOption
+
+    @Option(help: ArgumentHelp("A log of fail2ban; - for standard input.", valueName: "file"))
+    var log: String?
+
+    func run() throws {
+        try reportingErrors(as: MonitorProgram.programName) {
+            guard let log else { return try checkService(MonitorProgram.self, try options.load()) }
+            let (host, settings) = try settings()
+            var check = LogCheck(host: host, jails: ReportedJails(settings))
+            try check.run(log) { StandardStreams.write($0) }
+        }
+    }
+
+    private func settings() throws(ConfigurationError) -> (Hostname, MonitorSettings) {
+        let isDefault = options.file == Configuration.defaultPath
+        if isDefault, access(options.file, F_OK) != 0, let host = GeneralSettings.systemHostname() ?? Hostname("localhost") {
+            return (host, MonitorSettings())
+        }
+        let configuration = try options.load()
+        return (configuration.general.hostname, configuration.monitor ?? MonitorSettings())
+    }
+}

@@ -1,0 +1,170 @@
+// Stage 1, log line -> event -> report: the loop that carries lines, answers and time to the reporter, and its reports to the publisher.
+
+import Daemon
+import Logging
+import Wire
+import ZeroMQ
+
+/// The monitor of a host. One thread makes it, runs it and owns everything in it.
+///
+/// It waits for the log, a signal, the publisher's answer or the reporter's deadline, and sleeps otherwise. It is ready when the log is
+/// followed, or awaited if it is missing; the publisher is connected to with the first report and tried for ever.
+struct MonitorService: ~Copyable {
+    /// How long an end waits for the acknowledgement of what is in the log. systemd and `stop` wait longer.
+    static let drainLimit = Duration.seconds(5)
+    /// A publisher that is up answers within milliseconds; this is two tries.
+    static let silenceLimit = Duration.seconds(6)
+
+    private let logger: Logger
+    private let witness: Witness
+    private var tail: LogTail
+    private var intake: LogIntake
+    private var client: RequestClient
+    private var troubles: Troubles
+    private var polled = PollSet()
+    /// Whether the log has lines that are not taken, without a new event.
+    private var hasMore = true
+    /// Since when the report under way has no answer.
+    private var unansweredSince: ContinuousClock.Instant?
+
+    /// - Throws: when the keys can't be read, or inotify is not to be had. A missing log, database or publisher is no error.
+    init(settings: MonitorSettings, general: GeneralSettings, logger: Logger) throws {
+        let keys = KeyDirectory(general.keyDirectory)
+        let (own, publisher) = (try keys.hostKeys(), try keys.publisherPublicKey())
+        let context = try Context()
+        let tail = try LogTail(path: settings.logPath, from: .end, now: .now)
+        witness = Witness(path: general.fail2banDatabase)
+        // A stream of its own for each start: positions go on from nothing, so they must not be taken for an earlier start's.
+        let stream = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
+        intake = LogIntake(reporter: Reporter(host: general.hostname, stream: stream), jails: ReportedJails(settings))
+        client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
+        var troubles = Troubles(logger: logger)
+        self.logger = logger
+        let servers = settings.replyServers.map(\.description).joined(separator: ", ")
+        logger.notice("following \(settings.logPath) as \(general.hostname), reporting to \(servers)")
+        troubles.log(tail)
+        self.troubles = troubles
+        self.tail = tail
+    }
+
+    /// Runs until a signal ends it; then what is in the log is reported, as far as the publisher answers in time.
+    mutating func run(_ lifecycle: Lifecycle) throws {
+        lifecycle.ready()
+        while true {
+            switch try turn(lifecycle.signals) {
+            case .terminate:
+                lifecycle.stopping()
+                try drain(lifecycle.signals)
+                return
+            case .reload: reload(lifecycle)
+            case nil: break
+            }
+        }
+    }
+
+    /// Takes over what can change while it runs: the choice of jails, and the log's target and level.
+    private mutating func reload(_ lifecycle: Lifecycle) {
+        lifecycle.reload { configuration in
+            guard let settings = configuration.monitor else { return }
+            intake.jails = ReportedJails(settings)
+        }
+    }
+
+    /// Sends what is in the log now, for a limited time. A second signal ends it at once.
+    private mutating func drain(_ signals: borrowing SignalDescriptor) throws {
+        let end = ContinuousClock.now + MonitorService.drainLimit
+        while hasMore || !intake.reporter.isIdle, ContinuousClock.now < end {
+            if try turn(signals, until: end) == .terminate { break }
+        }
+        if !intake.reporter.isIdle { logger.warning("ended before the publisher acknowledged what was reported last") }
+    }
+
+    // MARK: - One turn
+
+    /// Waits, and does what there is to do.
+    ///
+    /// - Parameter limit: wait no longer than until then.
+    /// - Returns: a signal that came.
+    mutating func turn(
+        _ signals: borrowing SignalDescriptor, until limit: ContinuousClock.Instant? = nil
+    ) throws -> SignalDescriptor.Signal? {
+        polled.removeAll()
+        let signal = polled.add(descriptor: signals.descriptor)
+        let log = polled.add(descriptor: tail.descriptor)
+        client.add(to: &polled)
+        try polled.wait(until: deadline(limit))
+        let now = ContinuousClock.now
+        if polled.isReadable(log) {
+            try tail.look(now: now)
+            troubles.log(tail)
+            hasMore = true
+        }
+        try readLines(now)
+        askWitness(now)
+        try exchange(now)
+        troubles.log(intake.reporter.takeNotices(), now)
+        return polled.isReadable(signal) ? signals.next() : nil
+    }
+
+    private func deadline(_ limit: ContinuousClock.Instant?) -> ContinuousClock.Instant? {
+        let now = ContinuousClock.now
+        let reading = hasMore && intake.reporter.wantsLines ? now : nil
+        return [limit, reading, client.deadline, intake.reporter.deadline(now: now)].compactMap(\.self).min()
+    }
+
+    private mutating func readLines(_ now: ContinuousClock.Instant) throws(LogTailError) {
+        guard hasMore, intake.reporter.wantsLines else { return }
+        hasMore = try MonitorService.readLines(&tail, &intake, now) != .upToDate
+    }
+
+    private static func readLines(
+        _ tail: inout LogTail, _ intake: inout LogIntake, _ now: ContinuousClock.Instant
+    ) throws(LogTailError) -> LogTail.Progress {
+        // Lines that are read together arrived together; the difference is less than a turn.
+        let arrival = Timestamp.now
+        return try tail.readLines(now: now) { line, position in intake.take(line, position: position, arrival: arrival) }
+    }
+
+    private mutating func askWitness(_ now: ContinuousClock.Instant) {
+        guard let question = intake.reporter.question(now: now) else { return }
+        let answer = witness.answer(question)
+        if case .unavailable(let problem) = answer { troubles.log(problem, now) }
+        intake.reporter.take(answer, to: question, now: now)
+    }
+
+    /// Takes the publisher's answer, and sends the next report.
+    private mutating func exchange(_ now: ContinuousClock.Instant) throws(ZeroMQError) {
+        if let answer = try client.advance(now: now) {
+            unansweredSince = nil
+            troubles.logAnswered()
+            take(answer, now)
+        }
+        if client.isIdle, let report = intake.reporter.nextReport(now: .now) {
+            unansweredSince = now
+            try client.send(now: now) {
+                // The publisher reads the host's clock from it, so it is the time of this try.
+                var report = report
+                report.now = .now
+                return report.message.frames
+            }
+        }
+        if let since = unansweredSince, now - since >= MonitorService.silenceLimit { troubles.logUnanswered(now) }
+    }
+
+    private mutating func take(_ answer: Delivery, _ now: ContinuousClock.Instant) {
+        do throws(MessageError) {
+            let message = try Message(frames: answer.frames)
+            if let refusal = RequestRefusal(message) {
+                troubles.log(refusal, now)
+                client.retryLater(now: now, onNextEndpoint: refusal.code == .standby)
+                return
+            }
+            let acknowledgement = try Acknowledgement(message)
+            troubles.log(acknowledgement, now)
+            intake.reporter.acknowledge()
+        } catch {
+            troubles.log(error, now)
+            client.retryLater(now: now)
+        }
+    }
+}

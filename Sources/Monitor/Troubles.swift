@@ -1,0 +1,110 @@
+// Stage 1, log line -> event -> report: what the operator is told while it runs, each kind at a bounded rate and with its remedy.
+
+import Daemon
+import Logging
+import Wire
+
+/// The monitor's log of what goes wrong. A thing that stays wrong is said again, but not more than once a minute.
+struct Troubles {
+    private let logger: Logger
+    private var logProblem: LogTailError?
+    private var longLines = 0
+    private var gaps = 0
+    private var isUnanswered = false
+    private var silence = RateLimit(interval: .seconds(60))
+    private var refusedRequests = RateLimit(interval: .seconds(60))
+    private var refusedEvents = RateLimit(burst: 10, interval: .seconds(10))
+    private var nonsense = RateLimit(interval: .seconds(60))
+    private var database = RateLimit(interval: .seconds(60))
+    private var notices = RateLimit(burst: 5, interval: .seconds(60))
+
+    init(logger: Logger) { self.logger = logger }
+
+    /// The state of the log, when it changed.
+    mutating func log(_ tail: borrowing LogTail) {
+        if tail.problem != logProblem {
+            if let problem = tail.problem { logger.warning("\(problem)") } else { logger.notice("\(tail.path) is there") }
+            logProblem = tail.problem
+        }
+        if tail.longLines > longLines {
+            logger.info("passed over \(tail.longLines - longLines) lines longer than \(LogTail.longestLine) bytes")
+            longLines = tail.longLines
+        }
+        if tail.gaps > gaps {
+            logger.error("a rotated log was let go before all of it was read, as \(LogTail.oldFileLimit) others waited already")
+            gaps = tail.gaps
+        }
+    }
+
+    mutating func log(_ problem: WitnessProblem, _ now: ContinuousClock.Instant) {
+        guard let more = database.heldBackNote(at: now) else { return }
+        logger.warning("fail2ban's database says nothing, so Unbans wait: \(problem)\(more)")
+    }
+
+    mutating func log(_ counts: [Reporter.Notice: Int], _ now: ContinuousClock.Instant) {
+        for (notice, count) in counts {
+            guard let more = notices.heldBackNote(at: now) else { continue }
+            switch notice {
+            case .unknownJail(let jail):
+                logger.warning(
+                    "\(count) lines of jail [\(jail)] are not reported, since fail2ban's database has no such jail: forged, or fail2bandbpath is another fail2ban's\(more)"
+                )
+            case .undecidedDropped:
+                logger.warning("\(count) Unbans could not be proven and are dropped; their bans end by their own time\(more)")
+            case .endNotLookedUp:
+                logger.warning("\(count) bans keep an estimated end: too many wait for their row in fail2ban's database\(more)")
+            case .noWitness:
+                logger.info("\(count) Unbans are not reported, as fail2bandbpath = none\(more)")
+            }
+        }
+    }
+
+    // MARK: - The publisher
+
+    mutating func logUnanswered(_ now: ContinuousClock.Instant) {
+        isUnanswered = true
+        guard silence.admit(at: now) != nil else { return }
+        logger.warning(
+            "the publisher does not answer; reports wait in fail2ban's log. Is it up, does zmqreplyserver name it, is this host in its authorized_hosts?"
+        )
+    }
+
+    mutating func logAnswered() {
+        guard isUnanswered else { return }
+        isUnanswered = false
+        logger.notice("the publisher answers again")
+    }
+
+    /// A refusal of a whole report, which is sent again later.
+    mutating func log(_ refusal: RequestRefusal, _ now: ContinuousClock.Instant) {
+        let remedy: String
+        switch refusal.code {
+        case .busy:
+            logger.debug("the publisher is busy")
+            return
+        case .standby: remedy = "the next server in zmqreplyserver is asked"
+        case .storage: remedy = "the publisher cannot write its journal; see its log"
+        case .role: remedy = "on the publisher: fail2ban-cluster authorize with --roles monitor"
+        case .host: remedy = "hostname here must be the name that this host's key has in authorized_hosts"
+        case .version, .verb: remedy = "the publisher is of another version; bring both to the same"
+        case .malformed, .toolarge: remedy = "please report it; nothing is lost, since the log is read on when it is accepted"
+        }
+        guard let more = refusedRequests.heldBackNote(at: now) else { return }
+        logger.error("the publisher refuses our reports (\(refusal)): \(remedy)\(more)")
+    }
+
+    /// Events that the publisher refused; they are in its history, and the log is read on.
+    mutating func log(_ acknowledgement: Acknowledgement, _ now: ContinuousClock.Instant) {
+        for refusal in acknowledgement.refused {
+            guard let more = refusedEvents.heldBackNote(at: now) else { continue }
+            let place = refusal.position.map { " at \($0)" } ?? ""
+            logger.notice("the publisher did not take the event\(place): \(refusal.reason)\(more)")
+        }
+    }
+
+    /// An answer that is none.
+    mutating func log(_ error: MessageError, _ now: ContinuousClock.Instant) {
+        guard let more = nonsense.heldBackNote(at: now) else { return }
+        logger.error("the publisher's answer can't be read (\(error)); is zmqreplyserver its endpoint for requests?\(more)")
+    }
+}
