@@ -19,6 +19,9 @@ struct PublisherSockets: ~Copyable {
     static let requestsPerPeer: Int32 = 64
     /// Frames kept for one subscriber that doesn't take them, at most 64 KiB each; more are dropped, and it sees the gap.
     static let framesPerSubscriber: Int32 = 256
+    /// The same for an old client, whose frames are one line of some 50 bytes each. It never learns of a gap, so there is room for a
+    /// burst: about 15 MB if it doesn't read at all.
+    static let linesPerOldClient: Int32 = 100_000
     /// Bytes of one frame of a request, with what encryption adds; whoever sends more is disconnected.
     static let largestFrame: Int64 = 68 * 1024
     /// Bytes of one frame on the plain endpoints: enough to see that a frame is oversized and to answer `NAK`.
@@ -43,7 +46,7 @@ struct PublisherSockets: ~Copyable {
         endpoints.append(try requests.bind(settings.replyBind.description))
 
         let broadcasts = try Socket(.publisher, in: context)
-        try PublisherSockets.limitBroadcasts(broadcasts)
+        try PublisherSockets.limitBroadcasts(broadcasts, perSubscriber: PublisherSockets.framesPerSubscriber)
         try broadcasts.curveServer(key, domain: Domain.broadcasts)
         endpoints.append(try broadcasts.bind(settings.broadcasterBind.description))
 
@@ -58,7 +61,7 @@ struct PublisherSockets: ~Copyable {
         var plainBroadcasts: Socket?
         if let endpoint = settings.plainBroadcasterBind {
             let socket = try Socket(.plainPublisher, in: context)
-            try PublisherSockets.limitBroadcasts(socket)
+            try PublisherSockets.limitBroadcasts(socket, perSubscriber: PublisherSockets.linesPerOldClient)
             try socket.zapDomain(Domain.plain)
             endpoints.append(try socket.bind(endpoint.description))
             plainBroadcasts = consume socket
@@ -77,8 +80,8 @@ struct PublisherSockets: ~Copyable {
         try limitPeers(socket)
     }
 
-    private static func limitBroadcasts(_ socket: borrowing Socket) throws(ZeroMQError) {
-        try socket.sendHighWater(framesPerSubscriber)
+    private static func limitBroadcasts(_ socket: borrowing Socket, perSubscriber: Int32) throws(ZeroMQError) {
+        try socket.sendHighWater(perSubscriber)
         // What a subscriber sends is its subscriptions: short texts.
         try socket.maximumMessageSize(1024)
         try limitPeers(socket)
