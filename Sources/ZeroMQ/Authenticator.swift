@@ -32,7 +32,7 @@ public struct Authenticator: ~Copyable {
         /// The connection is closed; the peer tries again after its reconnect interval or handshake timeout.
         ///
         /// This is ZAP's 300. With 400 a libzmq client gives up its connection for good, silently, and a host authorised a moment later
-        /// would have to be restarted.
+        /// would have to be restarted. libzmq may keep a refused connection open until the handshake timeout of either side.
         case refuse
     }
 

@@ -80,7 +80,10 @@ public struct Socket: ~Copyable {
         return withoutMapping(bound)
     }
 
-    /// Stops listening, and returns when the port is free again, which takes the I/O thread a moment. Accepted connections are closed too.
+    /// Stops listening, and returns when the port is free again, which takes the I/O thread a moment.
+    ///
+    /// Accepted connections are closed too, as soon as this thread polls or uses the socket again; what they had sent before can still be
+    /// received.
     ///
     /// - Throws: `ENOENT` for an endpoint that is not bound, `ETIMEDOUT` if the port is not free within a second.
     public func unbind(_ endpoint: String) throws(ZeroMQError) {

@@ -90,6 +90,32 @@ import Testing
         #expect(questions == 4)
     }
 
+    @Test func aKeyThatWasRevokedIsOutWhenItsEndpointIsBoundAnew() throws {
+        let context = try Context()
+        var authenticator = try Authenticator(in: context)
+        let server = try Server(in: context)
+        let client = try server.client(try KeyPair.generate(), in: context)
+        try send([bytes("hello")], on: client)
+        #expect(try nextDelivery(on: server.socket, &authenticator) { _ in .admit(userID: "web1") }?.frames.last == bytes("hello"))
+        try server.socket.unbind(server.endpoint)
+        try server.socket.bind(server.endpoint)
+        var refusals = 0
+        let end = ContinuousClock.now + patience
+        while refusals < 2, ContinuousClock.now < end {
+            _ = try client.send([bytes("still here")])
+            var polled = PollSet()
+            authenticator.add(to: &polled)
+            polled.add(server.socket)
+            try polled.wait(until: end)
+            try authenticator.answerWaiting { _ in
+                refusals += 1
+                return .refuse
+            }
+            #expect(try server.socket.receive() == nil)
+        }
+        #expect(refusals >= 2)
+    }
+
     @Test func withoutAHandlerNobodyIsAdmitted() throws {
         let context = try Context()
         let server = try Server(in: context)
