@@ -47,6 +47,7 @@ struct PublisherSockets: ~Copyable {
 
         let broadcasts = try Socket(.publisher, in: context)
         try PublisherSockets.limitBroadcasts(broadcasts, perSubscriber: PublisherSockets.framesPerSubscriber)
+        try broadcasts.everySubscription()
         try broadcasts.curveServer(key, domain: Domain.broadcasts)
         endpoints.append(try broadcasts.bind(settings.broadcasterBind.description))
 
