@@ -10,9 +10,12 @@ struct StartCommand<S: Service>: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOption
 
+    @Option(help: "How long to wait until it is ready.")
+    var timeout = TimeLimit(DaemonControl.startLimit)
+
     func run() throws {
         try reportingErrors(as: S.programName) {
-            let pid = try started(DaemonControl(S.self, try options.load()))
+            let pid = try started(DaemonControl(S.self, try options.load()), upTo: timeout.duration)
             StandardStreams.write("\(S.programName): started, process \(pid)\n")
         }
     }
@@ -25,9 +28,12 @@ struct StopCommand<S: Service>: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOption
 
+    @Option(help: "How long to wait until it has ended.")
+    var timeout = TimeLimit(DaemonControl.stopLimit)
+
     func run() throws {
         try reportingErrors(as: S.programName) {
-            let pid = try DaemonControl(S.self, try options.load()).stop()
+            let pid = try DaemonControl(S.self, try options.load()).stop(upTo: timeout.duration)
             StandardStreams.write("\(S.programName): \(pid.map { "stopped, was process \($0)" } ?? "was not running")\n")
         }
     }
@@ -45,8 +51,8 @@ struct RestartCommand<S: Service>: ParsableCommand {
             let control = DaemonControl(S.self, try options.load())
             // What cannot start is not stopped.
             try control.requireSection()
-            _ = try control.stop()
-            let pid = try started(control)
+            _ = try control.stop(upTo: DaemonControl.stopLimit)
+            let pid = try started(control, upTo: DaemonControl.startLimit)
             StandardStreams.write("\(S.programName): restarted, process \(pid)\n")
         }
     }
@@ -83,10 +89,24 @@ struct StatusCommand<S: Service>: ParsableCommand {
 }
 
 /// The daemon's process; a daemon that failed has said why, so only its exit status is left to pass on.
-private func started(_ control: DaemonControl) throws -> pid_t {
+private func started(_ control: DaemonControl, upTo limit: Duration) throws -> pid_t {
     do {
-        return try control.start()
+        return try control.start(upTo: limit)
     } catch let failure as StartFailed {
         throw ExitCode(failure.status)
     }
+}
+
+/// A time on the command line, as in the configuration: `90`, `10m`, `1m 30s`.
+struct TimeLimit: ExpressibleByArgument {
+    let duration: Duration
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        guard let seconds = DurationText.seconds(argument) else { return nil }
+        duration = .seconds(seconds)
+    }
+
+    var defaultValueDescription: String { DurationText.text(duration) }
 }

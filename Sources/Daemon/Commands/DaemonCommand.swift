@@ -1,6 +1,7 @@
 // What the daemons share: the command line of a daemon, put together from the common subcommands and its own.
 
 public import ArgumentParser
+import Glibc
 
 /// `fail2ban-monitor`, `fail2ban-publisher` or `fail2ban-subscriber`, with `--help`, `--version` and subcommands.
 public struct DaemonCommand<S: Service>: ParsableCommand {
@@ -44,7 +45,9 @@ public func reportingErrors(as programName: String, _ body: () throws -> Void) t
         throw error
     } catch {
         let status = (error as? any ExitError)?.exitStatus ?? .failed
-        StandardStreams.writeError("\(error)".split(separator: "\n").map { "\(programName): \($0)\n" }.joined())
+        // Under systemd the line says how bad it is (sd-daemon(3)).
+        let mark = Log.standardErrorIsJournal() ? "<\(LOG_ERR)>" : ""
+        StandardStreams.writeError("\(error)".split(separator: "\n").map { "\(mark)\(programName): \($0)\n" }.joined())
         throw ExitCode(status.rawValue)
     }
 }

@@ -25,7 +25,7 @@ struct DaemonControl {
     /// Starts the daemon in the background.
     ///
     /// - Returns: its process, when it is ready.
-    func start(upTo limit: Duration = startLimit) throws -> pid_t {
+    func start(upTo limit: Duration) throws -> pid_t {
         try requireSection()
         let launch = try Launch(arguments: [programName, "run", "--config", configuration.path])
         switch launch.awaitOutcome(upTo: limit) {
@@ -42,7 +42,7 @@ struct DaemonControl {
     /// Ends the daemon and waits for its end.
     ///
     /// - Returns: its process; `nil` when none ran.
-    func stop(upTo limit: Duration = stopLimit) throws -> pid_t? {
+    func stop(upTo limit: Duration) throws -> pid_t? {
         guard let process = try runningProcess() else { return nil }
         let pid = process.pid
         try send(SIGTERM, to: process)
