@@ -65,7 +65,7 @@ let package = Package(
         tests("WireTests", ["Wire"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         .executableTarget(name: "SampleDaemon", dependencies: ["Daemon"], path: "Tests/SampleDaemon", swiftSettings: settings),
-        tests("DaemonTests", ["Wire", "Daemon", "SampleDaemon", "CLinux", logging, subprocess]),
+        tests("DaemonTests", ["Wire", "Daemon", "SampleDaemon", argumentParser, logging, subprocess]),
         tests("MonitorTests", ["Monitor", "Daemon", "Wire", "ZeroMQ", grdb], exclude: ["Corpus"]),
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),

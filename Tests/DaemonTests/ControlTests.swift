@@ -1,5 +1,6 @@
 // Promises of start, stop, restart, reload, status, run and check, kept by a real process.
 
+import ArgumentParser
 import Glibc
 import Testing
 
@@ -135,6 +136,26 @@ import Testing
     }
 }
 
+@Suite struct SubcommandTests {
+    private struct OwnCheck: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "check")
+    }
+
+    private enum Extended: Service {
+        static let programName = "extended"
+        static let abstract = ""
+        static let section = Configuration.Section.monitor
+        static var subcommands: [any ParsableCommand.Type] { [OwnCheck.self] }
+        static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) {}
+    }
+
+    @Test func aServiceMayReplaceASubcommand() {
+        let commands = DaemonCommand<Extended>.configuration.subcommands
+        #expect(commands.map { $0.configuration.commandName } == ["start", "stop", "restart", "reload", "status", "run", "check"])
+        #expect(commands.last == OwnCheck.self)
+    }
+}
+
 @Suite struct DaemonTests {
     @Test func itHasItsOwnSessionAndNothingOfItsStarter() async throws {
         let sample = try Sample()
@@ -255,9 +276,15 @@ import Testing
     }
 }
 
-/// Runs commands as the user nobody, which only root can.
+/// What only root can do: run commands as the user nobody, and mount something for one process.
 @Suite(.enabled(if: geteuid() == 0, "only root can become another user"))
 struct OtherUserTests {
+    /// Whether CAP_SYS_ADMIN, bit 21 of capabilities(7), is effective.
+    private static let mayMount: Bool = {
+        let line = textOfFile("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+        return line.flatMap { UInt64($0.dropFirst("CapEff:\t".count), radix: 16) }.map { $0 & 1 << 21 != 0 } ?? false
+    }()
+
     /// The program from where anyone may run it.
     private let asNobody = """
         cp "$SAMPLE" "$FOLDER/sample"; chmod 755 "$FOLDER/sample"
@@ -292,6 +319,29 @@ struct OtherUserTests {
         let result = try await sample.shell(asNobody + "nobody start")
         #expect(result.status == 77)
         #expect(result.error.hasPrefix("sample-daemon: cannot read \(sample.configuration): Permission denied; "))
+    }
+
+    /// In a mount namespace of its own, where /dev/log is a socket of the test.
+    @Test(.enabled(if: mayMount, "this root may not mount anything"), arguments: ["syslog", "stderr"])
+    func aDaemonInTheBackgroundLogsToSyslog(target: String) async throws {
+        let sample = try Sample()
+        try sample.folder.write("sample.local", "[general]\nlogtarget = \(target)\n")
+        let syslog = try NotifyListener(sample.folder("syslog"))
+        let result = try await sample.shell(
+            """
+            exec unshare --mount sh -ec '
+                mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; ln -s "$FOLDER/syslog" /dev/log
+                exec "$SAMPLE" start -c "$CONF"'
+            """)
+        try #require(result.status == 0, "\(result)")
+        #expect(result.error.contains("notice: starting") == (target == "stderr"))
+        let pid = try #require(sample.pid)
+        #expect(try await sample.run("stop").status == 0)
+        // Facility DAEMON is 3, notice 5: 3 * 8 + 5.
+        if target == "syslog" { #expect(syslog.next().contains(#/^<29>.* sample-daemon\[\d+\]: starting configuration=/#)) }
+        let last = syslog.next()
+        #expect(last.hasPrefix("<29>"))
+        #expect(last.hasSuffix(" sample-daemon[\(pid)]: ended"))
     }
 
     @Test func itRunsAsAnotherUserWhereItMay() async throws {

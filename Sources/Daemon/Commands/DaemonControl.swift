@@ -30,7 +30,8 @@ struct DaemonControl {
         let launch = try Launch(arguments: [programName, "run", "--config", configuration.path])
         switch launch.awaitOutcome(upTo: limit) {
         case .ready(let pid): return pid
-        case .ended(let status): throw StartFailed(status: status == 0 ? ExitStatus.failed.rawValue : status)
+        case .ended(status: 0): throw ServiceError("was told to end before it was ready")
+        case .ended(let status): throw StartFailed(status: status)
         case .endedBySignal(let signal): throw ServiceError("was ended by signal \(signal) before it was ready")
         case .late(let pid):
             throw ServiceError(

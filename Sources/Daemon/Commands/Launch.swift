@@ -35,6 +35,7 @@ struct Launch: ~Copyable {
     borrowing func awaitOutcome(upTo limit: Duration) -> Outcome {
         let deadline = ContinuousClock.now + limit
         var outputIsOpen = true
+        var isReady = false
         while true {
             // poll(2) skips negative descriptors.
             var waited = [ready.number, outputIsOpen ? output.number : -1, process.descriptor].map {
@@ -42,17 +43,20 @@ struct Launch: ~Copyable {
             }
             guard awaitReadable(&waited, until: deadline) else { return .late(process.pid) }
             if waited[1].revents != 0 { outputIsOpen = passOnOutput() }
-            var byte: UInt8 = 0
-            if waited[0].revents != 0, read(ready.number, &byte, 1) == 1 {
-                if outputIsOpen { _ = passOnOutput() }
-                return .ready(process.pid)
-            }
             if waited[2].revents != 0 {
                 if outputIsOpen { _ = passOnOutput() }
                 return exitStatus()
             }
-            if waited[0].revents != 0 {
-                // The pipe is closed and nothing was said: the daemon is ending. Only its end is news.
+            guard waited[0].revents != 0 else { continue }
+            var byte: UInt8 = 0
+            if read(ready.number, &byte, 1) == 1 {
+                // The pipe's end follows at once: then the daemon has let go of everything that was ours.
+                isReady = true
+            } else if isReady {
+                if outputIsOpen { _ = passOnOutput() }
+                return .ready(process.pid)
+            } else {
+                // The pipe's end without a word: the daemon is ending. Only its end is news.
                 _ = process.awaitEnd(upTo: deadline - .now)
             }
         }

@@ -1,6 +1,5 @@
 // What the daemons share: which files make up a configuration, and what stands in them once later ones have overridden.
 
-import CLinux
 import Glibc
 
 /// The files of one configuration in fail2ban's order of precedence, read and merged: later ones win, key by key.

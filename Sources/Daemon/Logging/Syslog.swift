@@ -19,8 +19,7 @@ public enum Syslog {
         var names: [String: UnsafeMutablePointer<CChar>] = [:]
     }
 
-    private nonisolated(unsafe) static var state = State()
-    private static let lock = Mutex(())
+    private static let state = Mutex(State())
 
     /// Sends one line. Control characters in it are escaped.
     ///
@@ -28,7 +27,7 @@ public enum Syslog {
     ///   - name: the program's name before the process id, a constant of the program.
     ///   - priority: LOG_DEBUG to LOG_ERR of syslog.h.
     public static func send(_ text: String, as name: String, priority: Int32, facility: Facility = .daemon) {
-        lock.withLock { _ in
+        state.withLock { state in
             if state.name != name {
                 let pointer = state.names[name] ?? strdup(name)
                 guard let pointer else { return }
