@@ -13,7 +13,10 @@ extension ClientFailure {
         case .unknownJail:
             (
                 "fail2ban has no jail '\(jail)'",
-                "copy conf/fail2ban/jail.d/fail2ban-cluster.conf to /etc/fail2ban/jail.d/ and run: fail2ban-client reload"
+                jail == .cluster
+                    ? "copy jail.d/fail2ban-cluster.conf and filter.d/fail2ban-cluster.conf from conf/fail2ban to /etc/fail2ban, "
+                        + "and run: fail2ban-client reload"
+                    : "name one that it has as jail in [subscriber]; fail2ban-client status lists them"
             )
         case .refused(let words): ("fail2ban refused: \(words)", nil)
         case .ended(let words):

@@ -102,9 +102,8 @@ final class ExecEnforcer: Enforcer {
     }
 
     private func report(_ failure: String, _ change: WantedSet.Change, _ now: ContinuousClock.Instant) {
-        guard let heldBack = failures.admit(at: now) else { return }
-        let more = heldBack > 0 ? " (and \(heldBack) failures before)" : ""
-        log.error("the command of exec failed for \(change.kind == .lifted ? "Unban" : "Ban") \(change.address): \(failure)\(more)")
+        guard let note = failures.heldBackNote(at: now) else { return }
+        log.error("the command of exec failed for \(change.kind == .lifted ? "Unban" : "Ban") \(change.address): \(failure)\(note)")
     }
 }
 

@@ -1,4 +1,4 @@
-// Stage 3, all of it: what would keep a subscriber from working on this host, each with its remedy.
+// Stage 3, broadcast -> wanted set -> enforcement: what would keep a subscriber from working on this host, each with its remedy.
 
 import Daemon
 import Glibc
@@ -30,13 +30,13 @@ enum SubscriberCheck {
 
     private static func keys(_ keys: KeyDirectory) -> [Finding] {
         var findings: [Finding] = []
-        do { _ = try keys.hostKeys() } catch { findings.append(Finding(error)) }
-        do { _ = try keys.publisherPublicKey() } catch { findings.append(Finding(error)) }
+        do throws(ConfigurationError) { _ = try keys.hostKeys() } catch { findings.append(Finding(error)) }
+        do throws(ConfigurationError) { _ = try keys.publisherPublicKey() } catch { findings.append(Finding(error)) }
         return findings
     }
 
     /// Asks fail2ban for its version and for what the jail bans. Nothing of it keeps the daemon from starting: it retries.
-    private static func client(_ program: [String], _ jail: Jail) -> [Finding] {
+    static func client(_ program: [String], _ jail: Jail) -> [Finding] {
         let name = program.joined(separator: " ")
         do throws(SystemError) {
             var channel = try ClientChannel(program)

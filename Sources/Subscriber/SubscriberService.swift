@@ -1,50 +1,186 @@
-// Stage 3, all of it: the subscriber as a daemon, put together from its configuration.
+// Stage 3, broadcast -> wanted set -> enforcement: the one loop that carries broadcasts to the wanted set, and its changes to the enforcers.
 
 import Daemon
 import Logging
 import Wire
 import ZeroMQ
 
-/// `fail2ban-subscriber`.
-public enum SubscriberService: Service {
-    public static let programName = "fail2ban-subscriber"
-    public static let abstract = "Bans on this host what the cluster bans."
-    public static let section = Configuration.Section.subscriber
-
-    public static func check(_ configuration: Configuration) -> [Finding] { SubscriberCheck.findings(configuration) }
-
-    public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
-        guard let settings = configuration.subscriber else { return }
-        let log = Logger(label: programName)
-        let keys = KeyDirectory(configuration.general.keyDirectory)
-        let source = try BroadcastSource(
-            in: try Context(), endpoints: settings.publishers, own: try keys.hostKeys(), publisher: try keys.publisherPublicKey())
-        var loop = SubscriberLoop(
-            source: source, protection: try Protection(settings, now: .now, log: log),
-            enforcers: enforcers(settings, configuration.general, log), settings: settings, log: log)
-        try loop.run(
-            signals: lifecycle.signals,
-            SubscriberLoop.Links(
-                ready: { lifecycle.ready() },
-                reload: { apply in
-                    lifecycle.reload { next in
-                        guard let settings = next.subscriber else {
-                            throw ServiceError("the configuration has no [subscriber] any more", hint: "stop the daemon, or put it back")
-                        }
-                        try apply(settings)
-                    }
-                }))
+/// The subscriber. It owns its ZeroMQ socket and stays on the thread that made it.
+struct SubscriberService: ~Copyable {
+    /// What the loop is told from outside, and whom it tells.
+    struct Links {
+        /// Called once, when broadcasts arrive or are being tried for.
+        var ready: () -> Void
+        /// The configuration is to be read again; hands over what it says.
+        var reload: ((SubscriberSettings) throws -> Void) -> Void
     }
 
-    /// The ways of enforcing that `subscriberaction` names.
-    static func enforcers(_ settings: SubscriberSettings, _ general: GeneralSettings, _ log: Logger) -> [any Enforcer] {
-        settings.actions.map { action -> any Enforcer in
-            switch action {
-            case .fail2banClient: ClientEnforcer(program: general.fail2banClient, jail: settings.jail, log: log)
-            case .log: LogEnforcer(hostname: general.hostname, prefix: settings.prefixFilter)
-            case .exec: ExecEnforcer(command: ExecCommand(settings.execCommand), prefix: settings.prefixFilter, log: log)
-            case .dryRun: DryRunEnforcer(log: log)
+    /// How long a start waits for the first broadcast before it says that it goes on trying. 3 s: beats come each second.
+    static let readyLimit: Duration = .seconds(3)
+    /// How long an end waits for enforcers to finish. 5 s: a call of fail2ban-client takes 0.3 s.
+    static let drainLimit: Duration = .seconds(5)
+    /// Frames and announcements taken in one turn; what is left waits in libzmq, so that enforcers and signals get their turn.
+    static let mostFramesPerTurn = 256
+    static let mostEventsPerTurn = 10_000
+    /// Bans that end in one turn.
+    static let mostEndsPerTurn = 10_000
+
+    private var source: BroadcastSource
+    private let protection: Protection
+    private let enforcers: [any Enforcer]
+    private let settings: SubscriberSettings
+    private let drainLimit: Duration
+    private let log: Logger
+    private var reception: Reception
+    private var silence: SilenceWatch
+    private var readyDeadline: ContinuousClock.Instant?
+    private var drainDeadline: ContinuousClock.Instant?
+    private var polled = PollSet()
+    private var random = SystemRandomNumberGenerator()
+    private var malformed = RateLimit(burst: 5, interval: .seconds(10))
+    private var refusals = RateLimit(burst: 20, interval: .seconds(1))
+
+    init(
+        source: consuming BroadcastSource, protection: Protection, enforcers: [any Enforcer], settings: SubscriberSettings, log: Logger,
+        drainLimit: Duration = SubscriberService.drainLimit, now: ContinuousClock.Instant = .now
+    ) {
+        self.source = source
+        self.protection = protection
+        self.enforcers = enforcers
+        self.settings = settings
+        self.drainLimit = drainLimit
+        self.log = log
+        reception = Reception(origin: now)
+        silence = SilenceWatch(now: now)
+        readyDeadline = now + SubscriberService.readyLimit
+    }
+
+    /// Runs until it was told to end and has drained. Bans stay in place.
+    mutating func run(signals: borrowing SignalDescriptor, _ links: Links) throws {
+        // The enforcers get ready while the connection is made.
+        for enforcer in enforcers { enforcer.advance(wanted: reception.wanted, now: .now) }
+        while true {
+            try wait(signals)
+            let now = ContinuousClock.now
+            takeSignals(signals, links, now)
+            if protection.advance(now: now) { pass(reception.review { protection.refusal(for: $0) }) }
+            if drainDeadline == nil { try receive(links, now) }
+            pass(reception.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
+            for enforcer in enforcers { enforcer.advance(wanted: reception.wanted, now: now) }
+            if let drainDeadline, now >= drainDeadline || enforcers.allSatisfy({ $0.isDrained }) { return }
+        }
+    }
+
+    private mutating func wait(_ signals: borrowing SignalDescriptor) throws(ZeroMQError) {
+        polled.removeAll()
+        polled.add(descriptor: signals.descriptor)
+        protection.add(to: &polled)
+        var deadlines = [protection.deadline, readyDeadline, drainDeadline, reception.wanted.nextExpiry]
+        if drainDeadline == nil {
+            source.add(to: &polled)
+            deadlines.append(silence.deadline)
+        }
+        for enforcer in enforcers {
+            enforcer.add(to: &polled)
+            deadlines.append(enforcer.deadline)
+        }
+        try polled.wait(until: deadlines.lazy.compactMap { $0 }.min())
+    }
+
+    private mutating func takeSignals(_ signals: borrowing SignalDescriptor, _ links: Links, _ now: ContinuousClock.Instant) {
+        while let signal = signals.next() {
+            switch signal {
+            case .terminate:
+                guard drainDeadline == nil else { continue }
+                log.notice("ending; \(reception.wanted.count) bans stay in place")
+                drainDeadline = now + drainLimit
+                readyDeadline = nil
+                for enforcer in enforcers { enforcer.drain() }
+            case .reload: reload(links, now)
             }
         }
+    }
+
+    private mutating func reload(_ links: Links, _ now: ContinuousClock.Instant) {
+        var isReviewDue = false
+        links.reload { [protection, settings, log] next in
+            isReviewDue = try protection.reload(next, now: now)
+            if !next.needsNoRestart(after: settings) {
+                log.warning("only ignoreip, minprefix4 and minprefix6 of [subscriber] change by a reload; restart for the rest")
+            }
+        }
+        if isReviewDue { pass(reception.review { protection.refusal(for: $0) }) }
+    }
+
+    private mutating func receive(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
+        var events = 0
+        for _ in 0..<SubscriberService.mostFramesPerTurn where events < SubscriberService.mostEventsPerTurn {
+            guard let frame = try source.receive() else { break }
+            if silence.heard(now: now) { log.notice("broadcasts arrive again") }
+            if readyDeadline != nil {
+                readyDeadline = nil
+                links.ready()
+            }
+            events += take(frame, now)
+        }
+        if case .renew(let isFirst) = silence.advance(now: now, using: &random) {
+            if isFirst {
+                log.warning("no broadcast for \(SilenceWatch.limit.components.seconds) s from \(endpoints); trying new connections")
+            }
+            try source.renew()
+        }
+        if let deadline = readyDeadline, now >= deadline {
+            log.warning("no broadcast yet from \(endpoints); retrying. Remedy: see that the publisher runs, and authorises this host's key")
+            readyDeadline = nil
+            links.ready()
+        }
+    }
+
+    private var endpoints: String { settings.publishers.map(\.description).joined(separator: ", ") }
+
+    /// - Returns: How many announcements were in it.
+    private mutating func take(_ frame: [UInt8], _ now: ContinuousClock.Instant) -> Int {
+        let result: Reception.Result
+        do throws(BroadcastError) {
+            result = try reception.take(frame: frame, now: now) { [protection] in protection.refusal(for: $0) }
+        } catch {
+            if let note = malformed.heldBackNote(at: now) {
+                log.error("skipped a malformed broadcast of \(frame.count) bytes: \(error)\(note)")
+            }
+            return 1
+        }
+        report(result, now)
+        pass(result.changes)
+        return result.fresh
+    }
+
+    private func pass(_ changes: [WantedSet.Change]) {
+        for change in changes { for enforcer in enforcers { enforcer.take(change) } }
+    }
+
+    private mutating func report(_ result: Reception.Result, _ now: ContinuousClock.Instant) {
+        switch result.finding {
+        case .none: break
+        case .began(let term, let number): log.notice("broadcasts arrive; term \(term) from number \(number)")
+        case .otherTerm(let term, let before): log.warning("the publisher's term is now \(term), before \(before)")
+        case .missing(let numbers):
+            log.warning("\(numbers.count) announcements did not arrive, \(numbers.lowerBound) to \(numbers.upperBound)")
+        }
+        for refused in result.refused {
+            guard let note = refusals.heldBackNote(at: now) else { continue }
+            let event = refused.announcement
+            log.notice("not banned here: \(event.address) of \(event.host), jail \(event.jail): \(refused.rule)\(note)")
+        }
+    }
+}
+
+extension SubscriberSettings {
+    /// Whether everything that differs between the two takes effect by a reload.
+    fileprivate func needsNoRestart(after old: SubscriberSettings) -> Bool {
+        var same = old
+        same.ignoreip = ignoreip
+        same.minPrefix4 = minPrefix4
+        same.minPrefix6 = minPrefix6
+        return same == self
     }
 }

@@ -138,7 +138,7 @@ import Wire
         #expect(rig.fail2ban.banned == [try address("192.0.2.1")])
         let (what, remedy) = ClientFailure.unknownJail.explanation(jail: .cluster, program: "fail2ban-client")
         #expect(what.contains("fail2ban-cluster"))
-        #expect(remedy?.contains("conf/fail2ban/jail.d/fail2ban-cluster.conf") == true)
+        #expect(remedy?.contains("copy jail.d/fail2ban-cluster.conf") == true)
     }
 
     @Test mutating func aMissingPermissionIsSaidAtOnceAndTriedSlowly() throws {
