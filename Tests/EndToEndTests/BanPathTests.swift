@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-@Suite(.needsLab) struct BanPathTests {
+@Suite(.needsLab, .serialized) struct BanPathTests {
     /// Every host of the lab enforces exactly these bans: fail2ban says so, and the firewall has them.
     private func everyHost(of lab: Lab, enforces addresses: Set<String>) async throws -> Bool {
         for host in lab.hosts {
