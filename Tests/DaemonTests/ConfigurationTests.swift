@@ -97,6 +97,8 @@ func problems(_ text: String) throws -> [String] {
         #expect(publisher.replyBind == PublisherSettings().replyBind)
         #expect(configuration.warnings.map(\.subject) == ["[monitor] auth", "[monitor] authtoken"])
         #expect(configuration.warnings.map(\.place?.line) == [7, 8])
+        #expect(configuration.warnings(for: .monitor) == configuration.warnings)
+        #expect(configuration.warnings(for: .publisher).isEmpty)
     }
 
     @Test func aHostThatOnlySubscribesNeedsNoRequestEndpoint() throws {

@@ -9,13 +9,18 @@ public final class Lifecycle {
     public let signals: SignalDescriptor
 
     private let configurationPath: String
+    private let section: Configuration.Section
     private let manager: ServiceManager
     private var starter: Starter
     private let log: Logger
 
-    init(signals: consuming SignalDescriptor, configurationPath: String, manager: ServiceManager, starter: consuming Starter, log: Logger) {
+    init(
+        signals: consuming SignalDescriptor, configurationPath: String, section: Configuration.Section, manager: ServiceManager,
+        starter: consuming Starter, log: Logger
+    ) {
         self.signals = signals
         self.configurationPath = configurationPath
+        self.section = section
         self.manager = manager
         self.starter = starter
         self.log = log
@@ -40,7 +45,7 @@ public final class Lifecycle {
         defer { manager.ready() }
         do {
             let configuration = try Configuration.load(configurationPath)
-            for warning in configuration.warnings { log.warning("\(warning)") }
+            for warning in configuration.warnings(for: section) { log.warning("\(warning)") }
             try Log.open(configuration)
             try apply(configuration)
             log.notice("reloaded", metadata: ["configuration": "\(configurationPath)"])

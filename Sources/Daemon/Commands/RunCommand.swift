@@ -34,9 +34,10 @@ struct RunCommand<S: Service>: ParsableCommand {
         try Log.bootstrap(program: S.programName, configuration)
         let log = Logger(label: S.programName)
         do {
-            try report(configuration.warnings.map { Finding(.warning, "\($0)") } + S.check(configuration), configuration, log)
+            try report(
+                configuration.warnings(for: S.section).map { Finding(.warning, "\($0)") } + S.check(configuration), configuration, log)
             let lifecycle = Lifecycle(
-                signals: signals, configurationPath: configuration.path, manager: manager, starter: starter, log: log)
+                signals: signals, configurationPath: configuration.path, section: S.section, manager: manager, starter: starter, log: log)
             log.notice("starting", metadata: ["version": "\(packageVersion)", "configuration": "\(configuration.path)"])
             try S.run(configuration, lifecycle)
             lifecycle.stopping()
@@ -91,7 +92,7 @@ struct CheckCommand<S: Service>: ParsableCommand {
 /// - Throws: `ExitCode` when the daemon could not start.
 public func checkService<S: Service>(_: S.Type, _ configuration: Configuration) throws {
     try DaemonControl(S.self, configuration).requireSection()
-    let findings = configuration.warnings.map { Finding(.warning, "\($0)") } + S.check(configuration)
+    let findings = configuration.warnings(for: S.section).map { Finding(.warning, "\($0)") } + S.check(configuration)
     for finding in findings { StandardStreams.write("\(S.programName): \(finding)\n") }
     if let problem = findings.first(where: { $0.severity == .problem }) { throw ExitCode(problem.exitStatus.rawValue) }
     StandardStreams.write("\(S.programName): can start; read \(configuration.files.joined(separator: ", "))\n")

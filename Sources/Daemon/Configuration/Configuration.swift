@@ -23,8 +23,7 @@ public struct Configuration: Sendable {
     public let monitor: MonitorSettings?
     public let publisher: PublisherSettings?
     public let subscriber: SubscriberSettings?
-    /// What is odd, and not wrong.
-    public let warnings: [ConfigurationProblem]
+    private let warningsOfSections: [Section: [ConfigurationProblem]]
     private let places: [Section: [String: Place]]
 
     /// Reads a configuration and its overlays: with `/x/a.conf` also `/x/a.d/*.conf`, `/x/a.local` and `/x/a.d/*.local`.
@@ -68,7 +67,7 @@ public struct Configuration: Sendable {
         self.monitor = present.contains("monitor") ? monitor : nil
         self.publisher = present.contains("publisher") ? publisher : nil
         self.subscriber = present.contains("subscriber") ? subscriber : nil
-        warnings = Section.allCases.flatMap { readers[$0]?.warnings ?? [] }
+        warningsOfSections = readers.mapValues(\.warnings)
         places = Dictionary(
             uniqueKeysWithValues: Section.allCases.map { ($0, (files.entries[$0.rawValue] ?? [:]).mapValues(\.place)) })
     }
@@ -79,6 +78,14 @@ public struct Configuration: Sendable {
     /// A problem with a value that only shows when it is used, said with its place: `zmqreplyserver: no route to host`.
     public func problem(with key: String, in section: Section, _ text: String, hint: String? = nil) -> ConfigurationProblem {
         ConfigurationProblem(at: place(of: key, in: section), subject: section.subject(key), text, hint: hint)
+    }
+
+    /// What is odd, and not wrong, in all sections.
+    public var warnings: [ConfigurationProblem] { Section.allCases.flatMap { warningsOfSections[$0] ?? [] } }
+
+    /// What is odd, and not wrong, for one daemon: in `[general]` and in its own section.
+    public func warnings(for section: Section) -> [ConfigurationProblem] {
+        [.general, section].flatMap { warningsOfSections[$0] ?? [] }
     }
 
     /// Whether a file has the section.
