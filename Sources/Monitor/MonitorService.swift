@@ -38,12 +38,11 @@ struct MonitorService: ~Copyable {
         let stream = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
         intake = LogIntake(reporter: Reporter(host: general.hostname, stream: stream), jails: ReportedJails(settings))
         client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
-        var troubles = Troubles(logger: logger)
+        // A log that is missing now was told by the program's checks.
+        troubles = Troubles(logger: logger, logProblem: tail.problem)
         self.logger = logger
         let servers = settings.replyServers.map(\.description).joined(separator: ", ")
         logger.notice("following \(settings.logPath) as \(general.hostname), reporting to \(servers)")
-        troubles.log(tail)
-        self.troubles = troubles
         self.tail = tail
     }
 

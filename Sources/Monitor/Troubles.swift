@@ -18,7 +18,11 @@ struct Troubles {
     private var database = RateLimit(interval: .seconds(60))
     private var notices = RateLimit(burst: 5, interval: .seconds(60))
 
-    init(logger: Logger) { self.logger = logger }
+    /// - Parameter logProblem: what is known already.
+    init(logger: Logger, logProblem: LogTailError?) {
+        self.logger = logger
+        self.logProblem = logProblem
+    }
 
     /// The state of the log, when it changed.
     mutating func log(_ tail: borrowing LogTail) {

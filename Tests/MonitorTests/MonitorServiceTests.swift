@@ -1,0 +1,147 @@
+// The service's loop with a real log, a real database, real sockets, and the publisher's end in the test's hands.
+
+import Daemon
+import Glibc
+import Logging
+import Testing
+import Wire
+import ZeroMQ
+
+@testable import Monitor
+
+@Suite struct MonitorServiceTests {
+    @Test func aBanInTheLogIsReportedWithTheEndThatTheDatabaseKnows() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.ban("sshd", "192.0.2.1", time: now, banTime: 600)
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
+        let report = try host.nextReport()
+        let event = try report.entries.first?.content.get()
+        #expect(report.position == 51)
+        #expect(event?.address == Address("192.0.2.1"))
+        #expect(event?.end == .at(Timestamp(milliseconds: (now + 600) * 1000)))
+        #expect(abs(report.now.milliseconds(since: .now)) < 10_000)
+    }
+
+    @Test func anUnbanIsReportedWhenItsRowIsGoneAndNotWhenItIsThere() throws {
+        var host = try ServiceUnderTest()
+        try host.database.ban("sshd", "192.0.2.1", time: Timestamp.now.milliseconds / 1000, banTime: 600)
+        host.log.append(
+            "fail2ban.actions [1]: NOTICE  [sshd] Unban 192.0.2.1\nfail2ban.actions [1]: NOTICE  [sshd] Unban 192.0.2.2\n")
+        let report = try host.nextReport()
+        #expect(try report.entries.map { try $0.content.get().address.description } == ["192.0.2.2"])
+        #expect(try report.entries.map { try $0.content.get().cause } == [.lifted])
+    }
+
+    @Test(arguments: [RefusalCode.busy, .storage, .host, .version])
+    func aReportThatIsRefusedComesAgainWithTheSameLines(code: RefusalCode) throws {
+        var host = try ServiceUnderTest()
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
+        let first = try host.nextReport(answer: .refuse(code))
+        let second = try host.nextReport(answer: .refuse(code))
+        let third = try host.nextReport()
+        #expect(first.entries == second.entries)
+        #expect(first.entries == third.entries)
+        #expect(first.now < third.now)
+    }
+
+    @Test func anAnswerThatIsNoneDoesNotEndIt() throws {
+        var host = try ServiceUnderTest()
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
+        let first = try host.nextReport(answer: .nonsense)
+        let second = try host.nextReport()
+        #expect(first.entries == second.entries)
+    }
+
+    @Test func aBurstArrivesInOrderAndOnceThroughARotation() throws {
+        var host = try ServiceUnderTest()
+        var written: [String] = []
+        for i in 0..<3000 {
+            let address = "10.\(i / 65536).\(i / 256 % 256).\(i % 256)"
+            written.append(address)
+            host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban \(address)\n", to: i < 1500 ? "" : ".new")
+        }
+        rename(host.log.path, host.log.path + ".1")
+        rename(host.log.path + ".new", host.log.path)
+        var read: [String] = []
+        var last: UInt64 = 0
+        while read.count < written.count {
+            for entry in try host.nextReport().entries {
+                // Ends found later come without a position; here there are none to find.
+                guard let position = entry.position else { continue }
+                #expect(position > last)
+                last = position
+                read.append(try entry.content.get().address.description)
+            }
+        }
+        #expect(read == written)
+    }
+}
+
+/// A monitor's service, its log and database in a folder, and the publisher's socket.
+private struct ServiceUnderTest: ~Copyable {
+    enum Answer {
+        case acknowledge
+        case refuse(RefusalCode)
+        case nonsense
+    }
+
+    let log: LogFolder
+    let database: Fail2banDatabase
+    private let signals: SignalDescriptor
+    private var service: MonitorService
+    private var publisher: Socket
+    private var authenticator: Authenticator
+
+    init() throws {
+        let log = try LogFolder()
+        log.create()
+        let database = try Fail2banDatabase(log.folder + "/db")
+        let signals = try SignalDescriptor()
+        let keys = KeyDirectory(log.folder + "/keys")
+        mkdir(keys.path, 0o700)
+        _ = try keys.makeHostKeys()
+        _ = try keys.makePublisherKeys()
+        let context = try Context()
+        let authenticator = try Authenticator(in: context)
+        let publisher = try Socket(.router, in: context)
+        try publisher.curveServer(try keys.publisherSecretKey())
+        let endpoint = try publisher.bind("tcp://127.0.0.1:0")
+        var general = GeneralSettings(hostname: try #require(Hostname("web1")))
+        general.keyDirectory = keys.path
+        general.fail2banDatabase = database.path
+        var settings = MonitorSettings()
+        settings.logPath = log.path
+        settings.replyServers = [try #require(Endpoint(connect: endpoint))]
+        service = try MonitorService(settings: settings, general: general, logger: Logger(label: "test"))
+        self.log = log
+        self.database = database
+        self.signals = signals
+        self.publisher = publisher
+        self.authenticator = authenticator
+    }
+
+    /// Lets the monitor's loop turn until its next report is there, and answers that.
+    mutating func nextReport(answer: Answer = .acknowledge) throws -> Report {
+        let end = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < end {
+            // Two loops on one thread: each waits a little for its own end of the line.
+            _ = try service.turn(signals, until: .now + .milliseconds(1))
+            try authenticator.answerWaiting { _ in .admit(userID: "web1") }
+            guard let request = try publisher.receive() else { continue }
+            let report = try Report(try Message(frames: Array(request.frames.dropFirst(2))))
+            let frames: [[UInt8]]
+            switch answer {
+            case .acknowledge:
+                frames = Acknowledgement(term: Term(id: 1), position: report.position ?? 0, refused: []).message.frames
+            case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: 1)).frames
+            case .nonsense: frames = [[1, 2, 3]]
+            }
+            _ = try publisher.send(Array(request.frames.prefix(2)) + frames)
+            return report
+        }
+        throw NoReport()
+    }
+
+    struct NoReport: Error {}
+}
