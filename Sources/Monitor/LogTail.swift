@@ -71,6 +71,9 @@ public struct LogTail: ~Copyable {
     /// To be polled for reading.
     public var descriptor: Int32 { inotify.descriptor }
 
+    /// Whether a file is open: the log itself, or what it was until it was renamed or deleted.
+    public var isFollowing: Bool { !files.isEmpty }
+
     /// How far the lines were handed out, to begin there again.
     public var place: LogPlace {
         LogPlace(position: position, files: files.map { LogPlace.File(head: LogHead($0.head.span), offset: UInt64($0.lineStart)) })

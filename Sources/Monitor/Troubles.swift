@@ -1,6 +1,7 @@
 // Stage 1, log line -> event -> report: what the operator is told while it runs, each kind at a bounded rate and with its remedy.
 
 import Daemon
+import Glibc
 import Logging
 import Wire
 
@@ -8,6 +9,8 @@ import Wire
 struct Troubles {
     private let logger: Logger
     private var logProblem: LogTailError?
+    /// Whether the operator was told that there is no log.
+    private var isLogMissed: Bool
     private var longLines = 0
     private var gaps = 0
     private var isUnanswered = false
@@ -22,12 +25,19 @@ struct Troubles {
     init(logger: Logger, logProblem: LogTailError?) {
         self.logger = logger
         self.logProblem = logProblem
+        isLogMissed = logProblem != nil
     }
 
     /// The state of the log, when it changed.
     mutating func log(_ tail: borrowing LogTail) {
         if tail.problem != logProblem {
-            if let problem = tail.problem { logger.warning("\(problem)") } else { logger.notice("\(tail.path) is there") }
+            if let problem = tail.problem {
+                // A rotation renames the log before it makes the new one.
+                isLogMissed = !tail.isFollowing || problem.code != ENOENT
+                logger.log(level: isLogMissed ? .warning : .debug, "\(problem)")
+            } else {
+                logger.log(level: isLogMissed ? .notice : .debug, "\(tail.path) is there")
+            }
             logProblem = tail.problem
         }
         if tail.longLines > longLines {
@@ -41,7 +51,7 @@ struct Troubles {
     }
 
     mutating func log(_ problem: WitnessProblem, _ now: ContinuousClock.Instant) {
-        guard let more = database.heldBackNote(at: now) else { return }
+        guard problem != .none, let more = database.heldBackNote(at: now) else { return }
         logger.warning("fail2ban's database says nothing, so Unbans wait: \(problem)\(more)")
     }
 
