@@ -31,8 +31,6 @@ struct ClientDialogue: Sendable {
     static let listInterval: Duration = .seconds(5)
     /// Lists in a row that must agree with what is wanted.
     static let agreementsNeeded = 2
-    /// A flood of bans lets an unban through after so many calls, 3 s at most by ``ChunkSize/target``.
-    static let mostBansInARow = 10
     /// Lifted addresses to remember while nothing is known about the jail yet. Beyond, they stay banned until the jail's own limit.
     static let mostBlindLifts = 100_000
     /// The pause between tries of a failure that is not just a server that is down: a person must do something first.
@@ -40,14 +38,7 @@ struct ClientDialogue: Sendable {
     /// Failures in a row from which on one is called persistent: 6 s, more than a server takes from its socket to its jails.
     static let persistentFailures = 6
 
-    private var bans = ChangeQueue()
-    private var unbans = ChangeQueue()
-    /// Unbans that an operator ordered: fail2ban may have banned the address in another jail too.
-    private var unbansEverywhere = ChangeQueue()
-    /// Calls that fail2ban refused, cut in halves to find the address that it does not take.
-    private var suspects: [ClientCommand] = []
-    /// Addresses that fail2ban did not take.
-    private var rejected: Set<Address> = []
+    private var work = ClientWork()
 
     /// What the jail bans, as far as is known; after a failure also what it may have banned.
     private var present: Set<Address> = []
@@ -67,9 +58,6 @@ struct ClientDialogue: Sendable {
     /// Whether the jail was listed since the last failure or surprise.
     private var hasListed = false
     private var agreements = 0
-    private var bansInARow = 0
-    private var banSize = ChunkSize()
-    private var unbanSize = ChunkSize()
     private var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
     private var reported: ClientFailure?
 
@@ -78,34 +66,35 @@ struct ClientDialogue: Sendable {
     /// Whether the jail's list agreed with what is wanted when it was last looked at.
     var isSettled: Bool { version != nil && agreements >= ClientDialogue.agreementsNeeded }
 
-    private var hasWork: Bool { !(bans.isEmpty && unbans.isEmpty && unbansEverywhere.isEmpty && suspects.isEmpty) }
-
     // MARK: What comes in
 
     mutating func take(_ change: WantedSet.Change) {
         let address = change.address
-        rejected.remove(address)
+        work.rejected.remove(address)
         guard change.kind == .lifted else {
-            watched.remove(address)
-            bans.append(address)
+            // What was watched for may still be restored.
+            if watched.remove(address) != nil { awaited.insert(address) }
+            work.bans.append(address)
             return
         }
         let isUnderWay = underWay?.addresses.contains(address) ?? false
-        let mayBePresent = !isInformed || isUnderWay || present.contains(address) || awaited.contains(address)
+        let mayBePresent =
+            !isInformed || isUnderWay || present.contains(address) || awaited.contains(address) || watched.contains(address)
         if change.announcement?.cause == .operator, address.isSingle {
-            if unbansEverywhere.count < ClientDialogue.mostBlindLifts { unbansEverywhere.append(address) }
-        } else if !mayBePresent, bans.contains(address) || version == nil {
+            if work.unbansEverywhere.count < ClientDialogue.mostBlindLifts { work.unbansEverywhere.append(address) }
+        } else if !mayBePresent, work.bans.contains(address) || version == nil {
             // It was never told, or the server that is away never had it.
-            bans.remove(address)
-        } else if isInformed || unbans.count < ClientDialogue.mostBlindLifts {
-            unbans.append(address)
+            work.bans.remove(address)
+        } else if isInformed || work.unbans.count < ClientDialogue.mostBlindLifts {
+            work.unbans.append(address)
+            if !isSettled { watched.insert(address) }
         }
     }
 
     mutating func drain() { isDraining = true }
 
     /// Whether draining is over: everything was told, or fail2ban cannot be told now.
-    var isDrained: Bool { isDraining && underWay == nil && (version == nil || restsUntil != nil || !hasWork) }
+    var isDrained: Bool { isDraining && underWay == nil && (version == nil || restsUntil != nil || work.isEmpty) }
 
     // MARK: What goes out
 
@@ -121,7 +110,10 @@ struct ClientDialogue: Sendable {
             self.listDue = nil
             return tell(version.listsBans ? .list : .status)
         }
-        guard let command = nextWork(version, wanted) else { return .wait(until: listDue) }
+        let command = work.next(version, wanted: wanted, present: present)
+        let passedOver = work.takePassedOver()
+        if !isSettled { watched.formUnion(passedOver) }
+        guard let command else { return .wait(until: listDue) }
         if !isSettled { watched.formUnion(command.unbanned) }
         return tell(command)
     }
@@ -129,59 +121,6 @@ struct ClientDialogue: Sendable {
     private mutating func tell(_ command: ClientCommand) -> Step {
         underWay = command
         return .tell(command)
-    }
-
-    private mutating func nextWork(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
-        while let suspect = suspects.popLast() {
-            let addresses = suspect.addresses.filter { isDue($0, in: suspect, wanted) }
-            if !addresses.isEmpty { return suspect.with(addresses) }
-        }
-        let unbansWait = !(unbans.isEmpty && unbansEverywhere.isEmpty)
-        if !unbansWait || bansInARow < ClientDialogue.mostBansInARow, let command = nextBans(version, wanted) {
-            bansInARow = unbansWait ? bansInARow + 1 : 0
-            return command
-        }
-        bansInARow = 0
-        return nextUnbans(version, wanted) ?? nextBans(version, wanted)
-    }
-
-    private func isDue(_ address: Address, in command: ClientCommand, _ wanted: WantedSet) -> Bool {
-        switch command {
-        case .ban: wanted.contains(address) && !present.contains(address) && !rejected.contains(address)
-        default: !wanted.contains(address)
-        }
-    }
-
-    private mutating func nextBans(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
-        let size = version.takesSeveral ? banSize.count : 1
-        var chunk: [Address] = []
-        while chunk.count < size, let address = bans.popFirst() {
-            if isDue(address, in: .ban([]), wanted) { chunk.append(address) }
-        }
-        return chunk.isEmpty ? nil : .ban(chunk)
-    }
-
-    private mutating func nextUnbans(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
-        let size = version.takesSeveral ? unbanSize.count : 1
-        var chunk: [Address] = []
-        while chunk.count < size, let address = unbansEverywhere.popFirst() {
-            if !wanted.contains(address) { chunk.append(address) }
-        }
-        if !chunk.isEmpty { return version.unbansEverywhere ? .unbanEverywhere(chunk) : .unban(chunk) }
-        while chunk.count < size, let address = unbans.popFirst() {
-            guard !wanted.contains(address) else { continue }
-            guard address.isSingle else {
-                // Of a prefix that is not banned itself, fail2ban lifts all the members; so it goes alone, and only if it is there.
-                guard present.contains(address) else { continue }
-                guard chunk.isEmpty else {
-                    unbans.append(address)
-                    break
-                }
-                return .unban([address])
-            }
-            chunk.append(address)
-        }
-        return chunk.isEmpty ? nil : .unban(chunk)
     }
 
     // MARK: What comes back
@@ -207,12 +146,12 @@ struct ClientDialogue: Sendable {
             return listed(Set(list), wanted: wanted, now: now)
         case (.ban(let addresses), .count(let count)):
             underWay = nil
-            banSize.measured(addresses: addresses.count, took: took)
+            work.measured(command, took: took)
             present.formUnion(addresses)
             return [.told(command, count: count, took: took)]
         case (.unban(let addresses), .count(let count)), (.unbanEverywhere(let addresses), .count(let count)):
             underWay = nil
-            unbanSize.measured(addresses: addresses.count, took: took)
+            work.measured(command, took: took)
             unbanned(addresses, command, count: count, now: now)
             return [.told(command, count: count, took: took)]
         default:
@@ -226,6 +165,7 @@ struct ClientDialogue: Sendable {
         present.subtract(addresses)
         if addresses.contains(where: { !$0.isSingle }) {
             // Should the prefix have ended before, its members were lifted in its place.
+            watched.formUnion(addresses)
             agreements = 0
             listDue = now
         } else if count < expected || isEverywhere {
@@ -252,13 +192,14 @@ struct ClientDialogue: Sendable {
         reported = nil
 
         var agrees = !hasGrown
-        for address in wanted.addresses where !actual.contains(address) && !bans.contains(address) && !rejected.contains(address) {
+        for address in wanted.addresses where !actual.contains(address) && !work.bans.contains(address) && !work.rejected.contains(address)
+        {
             agrees = false
-            if !isRestoring { bans.append(address) }
+            if !isRestoring { work.bans.append(address) }
         }
         for address in watched where actual.contains(address) && !wanted.contains(address) {
             agrees = false
-            unbans.append(address)
+            work.unbans.append(address)
         }
         agreements = agrees ? agreements + 1 : 0
         if isSettled {
@@ -279,20 +220,16 @@ struct ClientDialogue: Sendable {
         if case .refused(let reason) = failure, let command, !command.addresses.isEmpty {
             return refused(command, reason, now: now)
         }
-        switch command {
-        case .ban(let addresses):
-            for address in addresses { bans.append(address) }
-            if failure.mayBeDone { present.formUnion(addresses) }
-        case .unban(let addresses): for address in addresses { unbans.append(address) }
-        case .unbanEverywhere(let addresses): for address in addresses { unbansEverywhere.append(address) }
-        case .version, .list, .status, nil: break
+        if let command {
+            work.putBack(command)
+            if case .ban(let addresses) = command, failure.mayBeDone { present.formUnion(addresses) }
         }
         version = nil
         listDue = nil
         hasListed = false
         agreements = 0
         // A server that comes back may take them.
-        rejected = []
+        work.rejected = []
 
         // A failure is told when it begins, and again when it is seen to last.
         let isNew = reported?.isAlike(failure) != true
@@ -314,12 +251,10 @@ struct ClientDialogue: Sendable {
             return [.told(command, count: 0, took: .zero)]
         }
         guard addresses.count > 1 else {
-            rejected.formUnion(addresses)
+            work.rejected.formUnion(addresses)
             return addresses.map { .rejected($0, reason: reason) }
         }
-        let middle = addresses.count / 2
-        suspects.append(command.with(Array(addresses[middle...])))
-        suspects.append(command.with(Array(addresses[..<middle])))
+        work.divide(command)
         // What stood before the bad address was done.
         listDue = now
         return []

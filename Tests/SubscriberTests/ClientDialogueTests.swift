@@ -98,7 +98,7 @@ import Wire
         rig.tellAll()
         let kinds = rig.fail2ban.calls[since...].map { $0.unbanned.isEmpty }
         #expect(kinds.first == true)
-        #expect(kinds.firstIndex(of: false) == ClientDialogue.mostBansInARow)
+        #expect(kinds.firstIndex(of: false) == ClientWork.mostBansInARow)
         #expect(rig.fail2ban.banned.count == 2000)
     }
 

@@ -26,16 +26,17 @@ struct FakeFail2ban {
 
     mutating func stop() {
         isUp = false
-        restoring = (restoring + banned).sorted()
+        restoring = banned.union(restoring).sorted()
         banned = []
     }
 
     mutating func start() { isUp = true }
 
-    /// Restores up to `count` bans.
+    /// Restores up to `count` bans; those that are banned already take no time, since nothing is done for them.
     mutating func restore(_ count: Int) {
         guard isUp else { return }
-        for _ in 0..<min(count, restoring.count) { if let address = restoring.popLast() { banned.insert(address) } }
+        var rest = count
+        while rest > 0, let address = restoring.popLast() { if banned.insert(address).inserted { rest -= 1 } }
     }
 
     mutating func answer(_ command: ClientCommand) -> ClientReply {
@@ -82,6 +83,9 @@ struct Rig {
     var notices: [ClientDialogue.Notice] = []
     var random = FixedRandom(seed: 1)
     var callTime: Duration = .milliseconds(6)
+    /// Bans that a fail2ban that has just started restores in a second.
+    var restoresPerSecond = 1_000_000.0
+    private var owedRestores = 0.0
 
     mutating func announce(_ event: Event) {
         guard case .changed(let change) = wanted.apply(event, publisherNow: publisherStart, now: now, refusal: nobodyRefused) else {
@@ -98,7 +102,7 @@ struct Rig {
     mutating func tellOne() -> ClientCommand? {
         guard case .tell(let command) = dialogue.next(wanted: wanted, now: now) else { return nil }
         let took = callTime * max(1, command.addresses.count)
-        now += took
+        moveClock(to: now + took)
         notices += dialogue.answered(fail2ban.answer(command), took: took, wanted: wanted, now: now, using: &random)
         return command
     }
@@ -109,16 +113,21 @@ struct Rig {
         Issue.record("the dialogue does not come to rest")
     }
 
-    /// Lets time pass, in which fail2ban restores some bans a second.
-    mutating func pass(_ duration: Duration, restoring perSecond: Int = 1_000_000) {
+    /// Lets time pass.
+    mutating func pass(_ duration: Duration) {
         let end = now + duration
         tellAll()
         while case .wait(let until?) = dialogue.next(wanted: wanted, now: now), until <= end {
-            let waited = now.duration(to: until)
-            now = until
-            fail2ban.restore(Int(Double(perSecond) * (waited / .seconds(1))))
+            moveClock(to: until)
             tellAll()
         }
-        now = max(now, end)
+        moveClock(to: max(now, end))
+    }
+
+    private mutating func moveClock(to instant: ContinuousClock.Instant) {
+        owedRestores = fail2ban.isUp ? owedRestores + restoresPerSecond * (now.duration(to: instant) / .seconds(1)) : 0
+        fail2ban.restore(Int(owedRestores))
+        owedRestores -= owedRestores.rounded(.down)
+        now = instant
     }
 }
