@@ -11,8 +11,11 @@ public enum PublisherProgram: Service {
     public static let abstract = "Journals the bans of a cluster's hosts and broadcasts them; one per cluster."
     public static let section = Configuration.Section.publisher
 
+    public static func check(_ configuration: Configuration) -> [Finding] { PublisherCheck.findings(configuration) }
+
     public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
         guard let settings = configuration.publisher else { return }
+        try createFolders(configuration.general.stateDirectory, mode: 0o750)
         var service = try PublisherService(
             settings: settings, general: configuration.general, logger: Logger(label: programName))
         try service.run(lifecycle)

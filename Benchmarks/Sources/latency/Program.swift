@@ -12,7 +12,7 @@ enum Program {
         guard arguments.count == 5, let count = Int(arguments[4]), count > 0, let own = secretKey(arguments[1] + "/host.key"),
             let publisher = firstLine(of: arguments[1] + "/publisher.pub").flatMap({ PublicKey(z85: $0) })
         else {
-            fputs("usage: latency KEYDIR ENDPOINT LOG COUNT\n", stderr)
+            say("usage: latency KEYDIR ENDPOINT LOG COUNT")
             exit(64)
         }
         let context = try Context()
@@ -84,7 +84,12 @@ enum Program {
     }
 
     private static func fail(_ message: String) -> Never {
-        fputs("latency: \(message)\n", stderr)
+        say("latency: \(message)")
         exit(1)
+    }
+
+    private static func say(_ message: String) {
+        let bytes = Array("\(message)\n".utf8)
+        _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 }

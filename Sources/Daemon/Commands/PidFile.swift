@@ -143,20 +143,3 @@ public struct PidFileError: ExitError, Equatable {
         }
     }
 }
-
-/// Creates a folder and those above it that are missing, with this mode whatever umask says.
-func createFolders(_ path: String, mode: mode_t) throws(SystemError) {
-    if mkdir(path, mode) != 0 {
-        if errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-            throw SystemError("create the folder \(path)")
-        }
-        try createFolders(String(path[..<slash]), mode: mode)
-        guard mkdir(path, mode) == 0 else {
-            // Someone else was faster, and its mode is theirs.
-            if errno == EEXIST { return }
-            throw SystemError("create the folder \(path)")
-        }
-    }
-    chmod(path, mode)
-}

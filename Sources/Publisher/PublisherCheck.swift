@@ -1,0 +1,47 @@
+// Stage 2, report -> admission -> journal -> broadcast: what would keep a publisher from working on this host, each with its remedy.
+
+import Daemon
+import Glibc
+import ZeroMQ
+
+/// What `fail2ban-publisher check` looks at beyond the configuration's grammar. It changes nothing.
+enum PublisherCheck {
+    static func findings(_ configuration: Configuration) -> [Finding] {
+        guard let settings = configuration.publisher else { return [] }
+        let keys = KeyDirectory(configuration.general.keyDirectory)
+        var findings: [Finding] = []
+        do throws(ConfigurationError) { _ = try keys.publisherSecretKey() } catch { findings.append(Finding(error)) }
+        do throws(ConfigurationError) {
+            let hosts = try keys.authorizedHosts().hosts
+            if hosts.isEmpty {
+                findings.append(
+                    Finding(.warning, "authorized_hosts names nobody, so nobody can connect", hint: "on each host: fail2ban-cluster keygen")
+                )
+            }
+        } catch {
+            findings.append(Finding(error))
+        }
+        findings += stateDirectory(configuration.general.stateDirectory)
+        if settings.standby {
+            findings.append(Finding(.warning, "standby = yes does nothing in this version", hint: "remove it"))
+        }
+        if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
+            findings.append(
+                Finding(
+                    .warning, "clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are",
+                    hint: "remove plainreplybindurl and plainbroadcasterbindurl when the last of them is gone"))
+        }
+        return findings
+    }
+
+    /// The folder of the journal must be the publisher's to write in. One that is missing is made at the start.
+    private static func stateDirectory(_ path: String) -> [Finding] {
+        guard access(path, W_OK | X_OK) != 0, errno != ENOENT else { return [] }
+        let code = errno
+        return [
+            Finding(
+                .problem, "statedir \(path) can't be written: \(SystemError.text(of: code))",
+                hint: "give it to the publisher's user: chown USER \(path)", exitStatus: code == EACCES ? .permission : .failed)
+        ]
+    }
+}
