@@ -44,6 +44,18 @@ struct ExecCommand: Hashable, Sendable {
         return [program] + rest + (addsArguments ? [subject.action.rawValue, subject.address.description] : [])
     }
 
+    /// What looks like a tag and is none, such as `<adress>`; it is passed on as it is.
+    var unknownTags: [String] {
+        words.dropFirst().flatMap { word in
+            word.split(separator: "<", omittingEmptySubsequences: false).dropFirst().compactMap { rest in
+                guard let end = rest.firstIndex(of: ">"), end > rest.startIndex, Tag(rawValue: String(rest[..<end])) == nil,
+                    rest[..<end].utf8.allSatisfy({ (0x61...0x7a).contains($0) })
+                else { return nil }
+                return "<\(rest[...end])"
+            }
+        }
+    }
+
     private static func value(of tag: Tag, _ subject: Subject) -> String {
         switch tag {
         case .action: subject.action.rawValue

@@ -18,6 +18,7 @@ final class Protection {
     private let names: NameResolution
     private let log: Logger
     private(set) var deadline: ContinuousClock.Instant
+    private var hasNames = false
     private var unresolved: Set<Hostname> = []
 
     /// Looks everything up. Names that cannot be resolved within two seconds are taken over when they are.
@@ -31,7 +32,8 @@ final class Protection {
         rules.protect(Protection.hosts(settings), as: .publisher)
         try readHost()
         try names.resolve(rules.names)
-        if !rules.names.isEmpty, names.awaitOutcomes(upTo: Protection.firstNames) { _ = takeNames() }
+        hasNames = !rules.names.isEmpty
+        if hasNames, names.awaitOutcomes(upTo: Protection.firstNames) { _ = takeNames() }
     }
 
     /// The rule that forbids to ban an address, as a sentence.
@@ -43,15 +45,15 @@ final class Protection {
     ///
     /// - Returns: Whether another set of addresses is protected now, so that the wanted set must be reviewed.
     func advance(now: ContinuousClock.Instant) -> Bool {
+        guard hasNames || now >= deadline else { return false }
         let before = rules
-        _ = takeNames()
-        if now >= deadline {
-            deadline = now + Protection.interval
-            do throws(SystemError) {
-                try readHost()
-            } catch {
-                log.error("this host's addresses stay as they were: \(error)")
-            }
+        let hasNews = takeNames()
+        guard now >= deadline else { return hasNews && rules != before }
+        deadline = now + Protection.interval
+        do throws(SystemError) {
+            try readHost()
+        } catch {
+            log.error("this host's addresses stay as they were: \(error)")
         }
         return rules != before
     }
@@ -65,6 +67,7 @@ final class Protection {
         next.reconfigure(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
         try names.resolve(next.names)
         rules = next
+        hasNames = !next.names.isEmpty
         deadline = now
         return rules != before
     }

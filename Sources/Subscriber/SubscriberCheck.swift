@@ -16,12 +16,7 @@ enum SubscriberCheck {
         if settings.actions.contains(.fail2banClient) {
             findings += client(configuration.general.fail2banClient, settings.jail)
         }
-        if settings.actions.contains(.exec), let program = settings.execCommand.first, access(program, X_OK) != 0 {
-            findings.append(
-                Finding(
-                    .problem, "execcommand cannot run \(program): \(SystemError.text(of: errno))",
-                    hint: "name an executable file by its full path", exitStatus: .configuration))
-        }
+        if settings.actions.contains(.exec) { findings += command(settings.execCommand) }
         if !settings.prefixFilter.isEmpty, settings.actions.allSatisfy({ $0 != .log && $0 != .exec }) {
             findings.append(Finding(.warning, "zmqprefixfilter only acts on log and exec", hint: "remove it, or use one of them"))
         }
@@ -35,7 +30,25 @@ enum SubscriberCheck {
         return findings
     }
 
-    /// Asks fail2ban for its version and for what the jail bans. Nothing of it keeps the daemon from starting: it retries.
+    static func command(_ words: [String]) -> [Finding] {
+        var findings: [Finding] = []
+        if let program = words.first, access(program, X_OK) != 0 {
+            findings.append(
+                Finding(
+                    .problem, "execcommand cannot run \(program): \(SystemError.text(of: errno))",
+                    hint: "name an executable file by its full path", exitStatus: .configuration))
+        }
+        let unknown = ExecCommand(words).unknownTags
+        if !unknown.isEmpty {
+            let known = ExecCommand.Tag.allCases.map(\.text).joined(separator: " ")
+            findings.append(
+                Finding(.warning, "execcommand has \(unknown.joined(separator: " ")), which is no tag", hint: "tags are \(known)"))
+        }
+        return findings
+    }
+
+    /// Asks fail2ban for its version and for what the jail bans. What may be so because fail2ban has not started yet does not keep the daemon
+    /// from starting: it retries.
     static func client(_ program: [String], _ jail: Jail) -> [Finding] {
         let name = program.joined(separator: " ")
         do throws(SystemError) {
@@ -47,14 +60,17 @@ enum SubscriberCheck {
             guard case .banned(let addresses) = list else { return [finding(list, jail, name)] }
             return [Finding(.note, "fail2ban \(version) is there, and its jail \(jail) bans \(addresses.count) addresses")]
         } catch {
-            return [finding(.failure(.ended(error.description)), jail, name)]
+            return [
+                Finding(.problem, "fail2banclient: \(error)", hint: "install fail2ban, or name its command", exitStatus: error.exitStatus)
+            ]
         }
     }
 
     private static func finding(_ reply: ClientReply, _ jail: Jail, _ program: String) -> Finding {
         let failure = if case .failure(let failure) = reply { failure } else { ClientFailure.unclear("answer to another command") }
         let (what, remedy) = failure.explanation(jail: jail, program: program)
-        return Finding(.warning, what, hint: remedy)
+        return failure.needsPerson
+            ? Finding(.problem, what, hint: remedy, exitStatus: .permission) : Finding(.warning, what, hint: remedy)
     }
 
     private static func ask(

@@ -15,10 +15,14 @@ struct SubscriberService: ~Copyable {
         var reload: ((SubscriberSettings) throws -> Void) -> Void
     }
 
-    /// How long a start waits for the first broadcast before it says that it goes on trying. 3 s: beats come each second.
-    static let readyLimit: Duration = .seconds(3)
-    /// How long an end waits for enforcers to finish. 5 s: a call of fail2ban-client takes 0.3 s.
-    static let drainLimit: Duration = .seconds(5)
+    /// How long a start and an end may take.
+    struct Limits {
+        /// How long a start waits for the first broadcast before it says that it goes on trying. 3 s: beats come each second.
+        var ready: Duration = .seconds(3)
+        /// How long an end waits for enforcers to finish. 5 s: a call of fail2ban-client takes 0.3 s.
+        var drain: Duration = .seconds(5)
+    }
+
     /// Frames and announcements taken in one turn; what is left waits in libzmq, so that enforcers and signals get their turn.
     static let mostFramesPerTurn = 256
     static let mostEventsPerTurn = 10_000
@@ -29,7 +33,7 @@ struct SubscriberService: ~Copyable {
     private let protection: Protection
     private let enforcers: [any Enforcer]
     private let settings: SubscriberSettings
-    private let drainLimit: Duration
+    private let limits: Limits
     private let log: Logger
     private var reception: Reception
     private var silence: SilenceWatch
@@ -42,21 +46,22 @@ struct SubscriberService: ~Copyable {
 
     init(
         source: consuming BroadcastSource, protection: Protection, enforcers: [any Enforcer], settings: SubscriberSettings, log: Logger,
-        drainLimit: Duration = SubscriberService.drainLimit, now: ContinuousClock.Instant = .now
+        limits: Limits = Limits(), now: ContinuousClock.Instant = .now
     ) {
         self.source = source
         self.protection = protection
         self.enforcers = enforcers
         self.settings = settings
-        self.drainLimit = drainLimit
+        self.limits = limits
         self.log = log
         reception = Reception(origin: now)
         silence = SilenceWatch(now: now)
-        readyDeadline = now + SubscriberService.readyLimit
+        readyDeadline = now + limits.ready
     }
 
     /// Runs until it was told to end and has drained. Bans stay in place.
     mutating func run(signals: borrowing SignalDescriptor, _ links: Links) throws {
+        log.info("enforcing by \(enforcers.map(\.name).joined(separator: ", "))")
         // The enforcers get ready while the connection is made.
         for enforcer in enforcers { enforcer.advance(wanted: reception.wanted, now: .now) }
         while true {
@@ -93,7 +98,7 @@ struct SubscriberService: ~Copyable {
             case .terminate:
                 guard drainDeadline == nil else { continue }
                 log.notice("ending; \(reception.wanted.count) bans stay in place")
-                drainDeadline = now + drainLimit
+                drainDeadline = now + limits.drain
                 readyDeadline = nil
                 for enforcer in enforcers { enforcer.drain() }
             case .reload: reload(links, now)

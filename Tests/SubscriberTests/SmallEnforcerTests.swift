@@ -76,6 +76,10 @@ import Wire
         #expect(command.arguments(for: try subject(try ban("192.0.2.1"), .milliseconds(59_001))) == expected)
     }
 
+    @Test func aTagThatIsMisspeltIsFound() throws {
+        #expect(ExecCommand(["/bin/<x>", "<adress>", "a<ip>b<host>", "<<", "< >", "<A>", "1<2"]).unknownTags == ["<adress>", "<ip>"])
+    }
+
     @Test func whatIsNotKnownIsADash() throws {
         let command = ExecCommand(["/bin/x", "<action>", "<host>", "<jail>", "<end>", "<seconds>"])
         #expect(command.arguments(for: try subject(nil)) == ["/bin/x", "Unban", "-", "-", "-", "0"])

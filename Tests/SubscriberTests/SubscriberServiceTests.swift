@@ -87,7 +87,10 @@ private struct Publisher: ~Copyable {
     }
 
     /// Runs a subscriber with a `log` enforcer that the record hears, and a fail2ban-client that takes a command and never answers.
-    private func start(_ publisher: borrowing Publisher, ignoreip: [IgnoreRule] = []) throws {
+    private func start(
+        _ publisher: borrowing Publisher, ignoreip: [IgnoreRule] = [],
+        limits: SubscriberService.Limits = .init(ready: .seconds(30), drain: .milliseconds(100))
+    ) throws {
         let endpoint = try #require(Endpoint(connect: publisher.endpoint))
         let (own, server, record) = (publisher.hostKeys, publisher.keys.publicKey, record)
         let hostname = try #require(Hostname("web9"))
@@ -105,7 +108,7 @@ private struct Publisher: ~Copyable {
                 var service = SubscriberService(
                     source: source, protection: try Protection(settings, now: .now, log: quiet), enforcers: [log, stuck],
                     settings: settings,
-                    log: quiet, drainLimit: .milliseconds(100))
+                    log: quiet, limits: limits)
                 try service.run(
                     signals: signals, SubscriberService.Links(ready: { record.change { $0.readyCalls += 1 } }, reload: { _ in }))
                 record.change { $0.hasEnded = true }
@@ -163,6 +166,18 @@ private struct Publisher: ~Copyable {
         try waitFor { !$0.lines.isEmpty }
         #expect(record.state.withLock { $0.lines.count } == 1)
         #expect(record.state.withLock { $0.lines.first?.hasSuffix("|198.51.100.1") } == true)
+        try end()
+    }
+
+    @Test func aHostWhosePublisherIsAwayIsReadyAndGoesOnTrying() throws {
+        var publisher = try Publisher()
+        // Nobody answers the handshake until the subscriber has said that it is ready.
+        try start(publisher, limits: .init(ready: .milliseconds(50), drain: .milliseconds(100)))
+        try waitFor { $0.readyCalls == 1 }
+        try publisher.awaitSubscriber()
+        try publisher.send(frame(1, [try ban("198.51.100.1")]))
+        try waitFor { $0.lines.count == 1 }
+        #expect(record.state.withLock { $0.readyCalls } == 1)
         try end()
     }
 }
