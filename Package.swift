@@ -53,7 +53,7 @@ let package = Package(
         library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
         library("Monitor", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
         library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, heap, logging, argumentParser]),
-        library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", heap, logging, subprocess, argumentParser]),
+        library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", heap, logging]),
         library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),
 
         program("fail2ban-monitor", ["Monitor"]),

@@ -1,5 +1,6 @@
 // Stage 3, the wanted set: what this host should enforce, made of the announcements in their order and of the time that passes.
 
+import HeapModule
 import Wire
 
 /// The addresses that this host should ban and until when, and those that it refuses to ban.
@@ -47,11 +48,19 @@ public struct WantedSet: Sendable {
     private let origin: ContinuousClock.Instant
     private var wanted: [Address: Int64] = [:]
     private var refusals: [Address: Refusal] = [:]
-    private var ends = ExpiryHeap()
+    /// The earliest first. An end that was moved leaves its entry behind until its time comes.
+    private var ends = Heap<Expiry>()
 
     private struct Refusal: Sendable {
         var end: Int64
         var rule: String
+    }
+
+    private struct Expiry: Comparable, Sendable {
+        let end: Int64
+        let address: Address
+
+        static func < (a: Expiry, b: Expiry) -> Bool { a.end < b.end }
     }
 
     /// A ban without an end: it stays until it is lifted.
@@ -107,19 +116,19 @@ public struct WantedSet: Sendable {
     public mutating func expire(now: ContinuousClock.Instant, limit: Int) -> [Change] {
         let due = milliseconds(now) - WantedSet.grace.wholeMilliseconds
         var changes: [Change] = []
-        while changes.count < limit, let (end, address) = ends.popFirst(dueBy: due) {
-            if refusals[address]?.end == end { refusals[address] = nil }
-            // An end that was moved has another entry in the heap.
-            guard wanted[address] == end else { continue }
-            wanted[address] = nil
-            changes.append(Change(.lifted, address))
+        while changes.count < limit, let next = ends.min, next.end <= due {
+            ends.removeMin()
+            if refusals[next.address]?.end == next.end { refusals[next.address] = nil }
+            guard wanted[next.address] == next.end else { continue }
+            wanted[next.address] = nil
+            changes.append(Change(.lifted, next.address))
         }
         return changes
     }
 
     /// When ``expire(now:limit:)`` has something to do at the earliest.
     public var nextExpiry: ContinuousClock.Instant? {
-        ends.first.map { origin + .milliseconds($0) + WantedSet.grace }
+        ends.min.map { origin + .milliseconds($0.end) + WantedSet.grace }
     }
 
     /// Looks at every address again, after the rules of this host changed.
@@ -141,13 +150,12 @@ public struct WantedSet: Sendable {
 
     private mutating func remember(_ end: Int64, _ address: Address) {
         guard end != WantedSet.never else { return }
-        ends.insert(end, address)
-        // Each end that moved leaves an entry behind; this bounds them to the number of addresses.
-        if ends.count > 2 * (wanted.count + refusals.count) + 1024 {
-            ends = ExpiryHeap(
-                wanted.lazy.filter { $0.value != WantedSet.never }.map { ($0.value, $0.key) }
-                    + refusals.lazy.filter { $0.value.end != WantedSet.never }.map { ($0.value.end, $0.key) })
-        }
+        ends.insert(Expiry(end: end, address: address))
+        // Bounds the entries left behind to the number of addresses.
+        guard ends.count > 2 * (wanted.count + refusals.count) + 1024 else { return }
+        let valid =
+            wanted.map { Expiry(end: $0.value, address: $0.key) } + refusals.map { Expiry(end: $0.value.end, address: $0.key) }
+        ends = Heap(valid.filter { $0.end != WantedSet.never })
     }
 
     /// `nil` when it is over already.

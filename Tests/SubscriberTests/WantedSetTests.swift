@@ -113,17 +113,18 @@ import Wire
         #expect(wanted.nextExpiry == nil)
     }
 
-    @Test func theHeapGivesEndsInOrder() throws {
+    @Test mutating func whatEndsFirstIsLiftedFirst() throws {
         var random = FixedRandom(seed: 7)
-        let ends = (0..<500).map { _ in Int64.random(in: 0..<100, using: &random) }
-        var built = ExpiryHeap(try ends.enumerated().map { ($1, try numbered($0)) })
-        var grown = ExpiryHeap()
-        for (index, end) in ends.enumerated() { grown.insert(end, try numbered(index)) }
-        for expected in ends.sorted() {
-            #expect(built.popFirst(dueBy: expected)?.end == expected)
-            #expect(grown.popFirst(dueBy: expected - 1) == nil)
-            #expect(grown.popFirst(dueBy: expected)?.end == expected)
+        var lengths: [Address: Int] = [:]
+        for index in 0..<300 {
+            var event = try ban("192.0.2.1", for: .seconds(Int.random(in: 1..<100, using: &random)))
+            event.address = try numbered(index)
+            guard case .at(let end) = event.end else { continue }
+            lengths[event.address] = Int(end.milliseconds(since: publisherStart))
+            _ = apply(event)
         }
-        #expect(built.count == 0)
+        let ended = wanted.expire(now: start + .seconds(200), limit: 1000).compactMap { lengths[$0.address] }
+        #expect(ended.count == 300)
+        #expect(ended == ended.sorted())
     }
 }
