@@ -27,23 +27,17 @@ struct BanRecord: Equatable {
     /// The hold whose end is the ban's end: that of the quorum-th latest host, or the operator's order when it is later; `nil` when the
     /// address isn't banned. Plain clients together are one host.
     func carrier(quorum: Int, holders: [BanTable.Holder]) -> Hold? {
-        var latest: [(host: Hostname?, hold: Hold)] = []
-        for hold in holds {
+        // From the latest end down until there are enough hosts, so that an address that a thousand hosts hold is quickly looked at.
+        var hosts: [Hostname?] = []
+        for hold in holds.sorted(by: { $0.end > $1.end }) {
+            if let order, order.end >= hold.end { return order }
             let holder = holders[Int(hold.holder)]
             let host = holder.isPlain ? nil : holder.host
-            if let place = latest.firstIndex(where: { $0.host == host }) {
-                if latest[place].hold.end < hold.end { latest[place].hold = hold }
-            } else {
-                latest.append((host, hold))
-            }
+            guard !hosts.contains(host) else { continue }
+            hosts.append(host)
+            if hosts.count == quorum { return hold }
         }
-        var carrier = order
-        if latest.count >= quorum {
-            latest.sort { $0.hold.end > $1.hold.end }
-            let hold = latest[quorum - 1].hold
-            if hold.end > carrier?.end ?? .min { carrier = hold }
-        }
-        return carrier
+        return order
     }
 
     /// Removes what ended at or before `now` and returns the last of it to end.

@@ -28,6 +28,8 @@ struct BanTable {
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
     private let memory: Int64
     private var records: [Address: BanRecord] = [:]
+    /// The addresses that are announced as banned.
+    private var bannedAddresses = SortedAddresses()
     private var holders: [Holder] = []
     private var holderIndex: [Holder: UInt32] = [:]
     private var due = Heap<Due>()
@@ -43,7 +45,7 @@ struct BanTable {
     }
 
     /// Addresses that are announced as banned.
-    var bannedCount: Int { records.values.count { $0.announced != nil } }
+    var bannedCount: Int { bannedAddresses.count }
 
     /// What an event did.
     struct Effect: Equatable {
@@ -87,22 +89,25 @@ struct BanTable {
     }
 
     private mutating func hold(_ event: Event, isPlain: Bool, isMove: Bool, in record: inout BanRecord, now: Timestamp) {
-        let holder = index(Holder(host: event.host, jail: event.jail, isPlain: isPlain))
+        let holder = Holder(host: event.host, jail: event.jail, isPlain: isPlain)
         let seen = event.seen?.milliseconds ?? now.milliseconds
-        let place = record.holds.firstIndex { $0.holder == holder }
-        if isMove {
-            guard let place, record.holds[place].seen <= seen else { return }
-        }
+        let place = holderIndex[holder].flatMap { index in record.holds.firstIndex { $0.holder == index } }
+        // Whether the hold stands and was not seen later than this.
+        let isLater = place.map { record.holds[$0].seen <= seen } ?? false
+        guard isLater || !isMove else { return }
+        let end = event.end.deadline
         switch event.action {
-        case .ban:
-            let end = event.end.deadline
-            guard seen > record.liftedAt, end > now.milliseconds else { return }
+        case .ban where end > now.milliseconds:
+            guard seen > record.liftedAt else { return }
             if let place {
                 record.holds[place].end = end
                 record.holds[place].seen = seen
             } else {
-                record.holds.append(Hold(holder: holder, end: end, seen: seen))
+                record.holds.append(Hold(holder: index(holder), end: end, seen: seen))
             }
+        case .ban:
+            // It is over already, and so is the hold if this says more of it than what was known.
+            if isLater, let place { record.holds.remove(at: place) }
         case .unban:
             if let place { record.holds.remove(at: place) }
         }
@@ -116,7 +121,10 @@ struct BanTable {
         while looked < limit, let first = due.min, first.time <= now.milliseconds {
             due.removeMin()
             looked += 1
-            guard var record = records[first.address] else { continue }
+            // A time that no longer holds is passed over: the record's present one is in the heap too.
+            guard var record = records[first.address], let time = record.nextTime(memory: memory), time <= now.milliseconds else {
+                continue
+            }
             let ended = record.removeEnded(at: now.milliseconds)
             if record.liftedAt > 0, record.liftedAt + memory <= now.milliseconds { record.liftedAt = 0 }
             if let last = ended {
@@ -179,6 +187,8 @@ struct BanTable {
             var announcement = cause
             announcement.action = .unban
             announcement.end = .unknown
+            // A ban that ends one: it was over before it came.
+            if cause.action == .ban { (announcement.seen, announcement.cause) = (nil, .expired) }
             return announcement
         }
         var announcement = cause
@@ -208,9 +218,8 @@ struct BanTable {
 
     /// What happened since the last ``keep()`` must not have happened.
     mutating func takeBack() {
-        for (address, record) in before { records[address] = record }
         // Their times may have been taken out of the heap; one too many does no harm.
-        for address in before.keys { if let record = records[address] { schedule(record, address) } }
+        for (address, record) in before { put(record ?? BanRecord(), for: address) }
         keep()
     }
 
@@ -221,6 +230,7 @@ struct BanTable {
 
     private mutating func put(_ record: BanRecord, for address: Address) {
         records[address] = record.isEmpty ? nil : record
+        if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
         if !record.isEmpty { schedule(record, address) }
     }
 
@@ -250,12 +260,7 @@ struct BanTable {
 
     /// The banned addresses behind `after` in key order, at most `limit`.
     func banned(after: Address?, limit: Int) -> [Listed] {
-        var keys: [Address] = []
-        for (address, record) in records where record.announced != nil {
-            if let after, address <= after { continue }
-            keys.append(address)
-        }
-        return keys.sorted().prefix(limit).compactMap { address in
+        bannedAddresses.page(after: after, limit: limit).compactMap { address in
             guard let record = records[address], let end = record.announced else { return nil }
             let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
             return Listed(address: address, end: BanEnd(deadline: end), holders: holds)

@@ -53,6 +53,15 @@ import Wire
         #expect(apply(try ban("web1", "192.0.2.1", until: 900, seen: 10), at: 21, isMove: true) == [])
     }
 
+    @Test(arguments: [false, true])
+    mutating func anEndThatTurnsOutToBePastEndsTheHold(isMove: Bool) throws {
+        apply(try ban("web1", "192.0.2.1", until: 86_400, seen: 10), at: 10)
+        // The ban was shorter than it was taken for, and that comes late.
+        let late = try ban("web1", "192.0.2.1", until: 60, seen: 10)
+        #expect(apply(late, at: 70, isMove: isMove) == ["Unban 192.0.2.1 - web1/sshd expired"])
+        #expect(table.bannedCount == 0)
+    }
+
     @Test mutating func anExpiredBanIsAnnouncedOnceAtItsEnd() throws {
         apply(try ban("web1", "192.0.2.1", until: 600))
         apply(try ban("web2", "192.0.2.1", until: 500))
