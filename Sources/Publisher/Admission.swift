@@ -10,30 +10,38 @@ struct Admission {
     /// Milliseconds; replaces unknown ends and caps all others, permanent ones too.
     var maximumBanTime: Int64
 
-    /// Clocks of hosts that differ by less than this, in milliseconds, are taken as equal: a request's way takes milliseconds, and an
-    /// end that moved with each of them would be announced again and again.
+    /// How much a clock's difference may vary, in milliseconds, before it counts: a request's way takes some of them, and times that
+    /// moved with each request would move ends again and again, and put what was seen at one moment in another order.
     static let clockTolerance: Int64 = 1000
+
+    /// Milliseconds between a host's clock and this one, of hosts whose clock is off.
+    private var shifts: [Hostname: Int64] = [:]
+
+    init(neverBan: NeverBan, maximumBanTime: Int64) {
+        self.neverBan = neverBan
+        self.maximumBanTime = maximumBanTime
+    }
 
     /// The event that a line of a report stands for, or why it is refused.
     ///
     /// - Parameters:
     ///   - sender: the host that the key belongs to; a line that names another one is refused.
     ///   - senderNow: the sender's clock when it sent the request.
-    func admit(_ line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
+    mutating func admit(_ line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
         guard line.host == sender else { return .failure(Refusal("names another host: \(line.host)")) }
         switch (line.action, line.cause) {
         case (.ban, .detected), (.ban, .held), (.unban, .lifted): break
         default: return .failure(Refusal("a host can't report \(line.action.rawValue) as \(line.cause.rawValue)"))
         }
-        return admit(line, shift: shift(senderNow: senderNow, now: now), now: now)
+        return admit(line, shift: shift(of: sender, senderNow: senderNow, now: now), now: now)
     }
 
     /// The event that a frame of an old client stands for, or why it is refused. Old clients know no times.
     func admit(plain line: Event, now: Timestamp) -> Result<Event, Refusal> { admit(line, shift: 0, now: now) }
 
     /// The events of an operator's order, or why all of it is refused.
-    func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) -> Result<[Event], Refusal> {
-        let shift = shift(senderNow: order.now, now: now)
+    mutating func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) -> Result<[Event], Refusal> {
+        let shift = shift(of: operatorHost, senderNow: order.now, now: now)
         let end =
             switch order.end {
             case .unknown: BanEnd.at(now.advanced(byMilliseconds: maximumBanTime))
@@ -78,10 +86,13 @@ struct Admission {
         return .success(event)
     }
 
-    /// Milliseconds to add to a sender's times.
-    private func shift(senderNow: Timestamp, now: Timestamp) -> Int64 {
+    /// Milliseconds to add to a sender's times: what they were before, as long as that is about right.
+    private mutating func shift(of sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Int64 {
         let difference = now.milliseconds(since: senderNow)
-        return abs(difference) < Admission.clockTolerance ? 0 : difference
+        let known = shifts[sender] ?? 0
+        guard abs(difference - known) >= Admission.clockTolerance else { return known }
+        shifts[sender] = abs(difference) < Admission.clockTolerance ? nil : difference
+        return shifts[sender] ?? 0
     }
 
     /// Why a line or an order is not admitted, in words for an operator.

@@ -78,6 +78,19 @@ import Wire
         #expect(announcement.end == .at(at(4200)))
     }
 
+    @Test mutating func whatOneHostSaysOfOneMomentStaysOneMomentHoweverLongItsRequestsTake() throws {
+        // The host's clock is one hour behind; the first request takes 30 ms and the second one 5 ms.
+        let web1 = try host("web1")
+        let banned = try ban("web1", "192.0.2.1", until: 600, seen: 1)
+        _ = ledger.take(report([.init(position: 1, banned)], now: at(2)), from: web1, term: term, now: at(3602.030))
+        _ = ledger.commit()
+        _ = ledger.take(report([.init(position: nil, banned)], now: at(4)), from: web1, term: term, now: at(3604.005))
+        #expect(ledger.commit() == [], "the same end was announced again")
+        let longer = try ban("web1", "192.0.2.1", until: 900, seen: 1)
+        _ = ledger.take(report([.init(position: nil, longer)], now: at(6)), from: web1, term: term, now: at(3606.005))
+        #expect(ledger.commit().count == 1, "the end did not move")
+    }
+
     @Test mutating func aLongWayOfARequestDoesNotMoveItsEnds() throws {
         let event = try ban("web1", "192.0.2.1", until: 600, seen: 0)
         _ = ledger.take(report([.init(position: 1, event)], now: at(5)), from: try host("web1"), term: term, now: at(5.9))
