@@ -8,6 +8,8 @@ import Wire
 /// them: the first event leaves at once, and in a flood the frames grow instead of their number.
 struct Broadcaster {
     static let pacePerSubscriber: Duration = .microseconds(10)
+    /// Nor later than this, however many there seem to be: one of them could subscribe a million times.
+    static let longestPace: Duration = .milliseconds(100)
     /// When nothing else was sent for so long, a beat makes a silent loss visible.
     static let beatInterval: Duration = .seconds(1)
 
@@ -58,7 +60,7 @@ struct Broadcaster {
             waiting.removeAll(keepingCapacity: waiting.capacity < 10_000)
             sent = 0
         }
-        notBefore = now + Broadcaster.pacePerSubscriber * subscribers
+        notBefore = now + min(Broadcaster.pacePerSubscriber * subscribers, Broadcaster.longestPace)
         beatAt = now + Broadcaster.beatInterval
         return frame
     }

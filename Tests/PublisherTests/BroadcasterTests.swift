@@ -28,6 +28,14 @@ import Wire
         return frames
     }
 
+    @Test func noNumberOfSubscribersHoldsAFrameBackForLongerThanATenthOfASecond() throws {
+        var broadcaster = Broadcaster(now: begin + .seconds(1))
+        broadcaster.add(try announcements(1...1))
+        #expect(try frames(&broadcaster, subscribers: 1_000_000, next: 2, after: .zero).count == 1)
+        broadcaster.add(try announcements(2...2))
+        #expect(try frames(&broadcaster, subscribers: 1_000_000, next: 3, after: .milliseconds(100)).count == 1)
+    }
+
     @Test func theFirstEventLeavesAtOnceAndTheNextOnesTogetherWhenThePaceAllows() throws {
         var broadcaster = Broadcaster(now: begin + .seconds(1))
         broadcaster.add(try announcements(1...1))
