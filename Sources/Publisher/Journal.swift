@@ -20,8 +20,9 @@ final class Journal {
     init(path: String) throws(JournalError) {
         self.path = path
         var configuration = Configuration()
-        // Another process may look at the file with sqlite3 or take a backup; a reader doesn't block the writer in WAL mode.
-        configuration.busyMode = .timeout(5)
+        // Another process may look at the file with sqlite3 or take a backup; a reader doesn't block the writer in WAL mode. One who
+        // writes does: no longer than subscribers wait for a beat.
+        configuration.busyMode = .timeout(1)
         configuration.prepareDatabase { db in
             // Not by GRDB's journalMode, which sets synchronous to NORMAL: a commit would be acknowledged before it is on disk.
             try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")

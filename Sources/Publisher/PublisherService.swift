@@ -10,8 +10,10 @@ import ZeroMQ
 /// A turn of the loop takes all requests that wait, up to a limit, writes what they change in one transaction, and only then answers
 /// and broadcasts. The more waits, the larger the transaction: the syncs of the disk are shared, and a single request waits for none.
 struct PublisherService: ~Copyable {
-    /// Requests taken in one turn; the rest waits in libzmq's queues, which are bounded for each peer.
+    /// Messages taken of a socket in one turn; the rest waits in libzmq's queues, which are bounded for each peer.
     static let requestsPerTurn = 256
+    /// Rows that one transaction has before no further request is taken in its turn: some 50 ms of work. A request adds at most 16,000.
+    static let rowsPerTurn = 10_000
     /// Addresses whose end is looked at in one turn, so that a million that fall due together don't stop the loop.
     static let endsPerTurn = 2000
     /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
@@ -34,6 +36,8 @@ struct PublisherService: ~Copyable {
     private var notBefore = ContinuousClock.now
     private var storageTrouble = RateLimit(interval: .seconds(10))
     private var plainRefusals = RateLimit(interval: .seconds(10))
+    /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
+    private let lock: PidFile
 
     /// Opens the journal, takes in what it says, begins a term, and binds the endpoints.
     init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
@@ -41,6 +45,7 @@ struct PublisherService: ~Copyable {
         let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
         let key = try keys.publisherSecretKey()
         let maximumBanTime = settings.maxBanTime.milliseconds
+        let lock = try PidFile(path: general.stateDirectory + "/journal.lock")
         let journal = try Journal(path: general.stateDirectory + "/journal.sqlite")
         let neverBan = NeverBan(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
         let names = try NameResolution()
@@ -61,6 +66,7 @@ struct PublisherService: ~Copyable {
         }
         self.logger = logger
         self.journal = journal
+        self.lock = lock
         self.ledger = ledger
         self.term = term
         self.names = names
@@ -137,9 +143,10 @@ struct PublisherService: ~Copyable {
         if polled.isReadable(resolved) { takeNames() }
         try admitConnections()
         try countSubscribers()
+        // First what has ended, so that it doesn't count towards a quorum.
+        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
-        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
         let trouble = try writePending()
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
@@ -169,7 +176,8 @@ struct PublisherService: ~Copyable {
 
     private mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
         var answers: [Answer] = []
-        while answers.count < PublisherService.requestsPerTurn, let delivery = try sockets.requests.receive() {
+        for _ in 0..<PublisherService.requestsPerTurn {
+            guard ledger.pending.entries.count < PublisherService.rowsPerTurn, let delivery = try sockets.requests.receive() else { break }
             let frames = delivery.frames
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
@@ -182,7 +190,8 @@ struct PublisherService: ~Copyable {
 
     private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
         var answers: [[[UInt8]]] = []
-        while answers.count < PublisherService.requestsPerTurn, let delivery = try sockets.receivePlain() {
+        for _ in 0..<PublisherService.requestsPerTurn {
+            guard let delivery = try sockets.receivePlain() else { break }
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts
             let (frame, refusal) = plainReception.answer(
@@ -197,7 +206,8 @@ struct PublisherService: ~Copyable {
 
     /// Counts the connections that subscribe: a subscription begins with 1, its end with 0.
     private mutating func countSubscribers() throws(ZeroMQError) {
-        while let delivery = try sockets.broadcasts.receive() {
+        for _ in 0..<PublisherService.requestsPerTurn {
+            guard let delivery = try sockets.broadcasts.receive() else { return }
             switch delivery.frames.first?.first {
             case 1: subscribers += 1
             case 0: subscribers = max(subscribers - 1, 0)
@@ -229,7 +239,8 @@ struct PublisherService: ~Copyable {
     private func answer(_ answers: [Answer], _ plainAnswers: [[[UInt8]]], unless trouble: RequestRefusal?) throws(ZeroMQError) {
         for answer in answers {
             var message = answer.message
-            if let trouble, message.verb == .acknowledged { message = trouble.message(term: term) }
+            // A list of bans too: it may show what has not happened.
+            if let trouble, message.verb != .refused { message = trouble.message(term: term) }
             // A ROUTER drops what a peer that is gone or doesn't read can't take; it asks again.
             _ = try sockets.requests.send(answer.envelope + message.frames)
         }

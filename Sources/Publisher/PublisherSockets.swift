@@ -27,6 +27,9 @@ struct PublisherSockets: ~Copyable {
     /// Bytes of one frame on the plain endpoints: enough to see that a frame is oversized and to answer `NAK`.
     static let largestPlainFrame: Int64 = 4096
 
+    /// How long what was sent last may take to leave when the publisher ends, in milliseconds: old clients never learn of a gap.
+    static let linger: Int32 = 1000
+
     /// ROUTER for requests.
     let requests: Socket
     /// XPUB for broadcasts; it reads who subscribes.
@@ -40,12 +43,12 @@ struct PublisherSockets: ~Copyable {
     /// Binds all endpoints of the settings. An ``Authenticator`` of the same context must be there already.
     init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
         var endpoints: [String] = []
-        let requests = try Socket(.router, in: context)
+        let requests = try Socket(.router, in: context, linger: PublisherSockets.linger)
         try PublisherSockets.limitRequests(requests, largestFrame: PublisherSockets.largestFrame)
         try requests.curveServer(key, domain: Domain.requests)
         endpoints.append(try requests.bind(settings.replyBind.description))
 
-        let broadcasts = try Socket(.publisher, in: context)
+        let broadcasts = try Socket(.publisher, in: context, linger: PublisherSockets.linger)
         try PublisherSockets.limitBroadcasts(broadcasts, perSubscriber: PublisherSockets.framesPerSubscriber)
         try broadcasts.everySubscription()
         try broadcasts.curveServer(key, domain: Domain.broadcasts)
@@ -53,7 +56,7 @@ struct PublisherSockets: ~Copyable {
 
         var plainRequests: Socket?
         if let endpoint = settings.plainReplyBind {
-            let socket = try Socket(.router, in: context)
+            let socket = try Socket(.router, in: context, linger: PublisherSockets.linger)
             try PublisherSockets.limitRequests(socket, largestFrame: PublisherSockets.largestPlainFrame)
             try socket.zapDomain(Domain.plain)
             endpoints.append(try socket.bind(endpoint.description))
@@ -61,7 +64,7 @@ struct PublisherSockets: ~Copyable {
         }
         var plainBroadcasts: Socket?
         if let endpoint = settings.plainBroadcasterBind {
-            let socket = try Socket(.plainPublisher, in: context)
+            let socket = try Socket(.plainPublisher, in: context, linger: PublisherSockets.linger)
             try PublisherSockets.limitBroadcasts(socket, perSubscriber: PublisherSockets.linesPerOldClient)
             try socket.zapDomain(Domain.plain)
             endpoints.append(try socket.bind(endpoint.description))
@@ -99,6 +102,11 @@ struct PublisherSockets: ~Copyable {
 
     func addPlain(to polled: inout PollSet) {
         switch plainRequests {
+        case .some(let socket): polled.add(socket)
+        case nil: break
+        }
+        // It is never readable, but a socket that nobody looks at keeps what is left of each connection that is gone.
+        switch plainBroadcasts {
         case .some(let socket): polled.add(socket)
         case nil: break
         }
