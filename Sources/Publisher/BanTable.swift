@@ -63,16 +63,22 @@ struct BanTable {
     mutating func apply(_ event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) -> Effect {
         var record = records[event.address] ?? BanRecord()
         let old = record
-        if event.cause == .operator {
-            obey(event, in: &record, now: now)
-        } else {
-            hold(event, isPlain: isPlain, isMove: isMove, in: &record, now: now)
-        }
+        change(&record, by: event, isPlain: isPlain, isMove: isMove, now: now)
         let isChange = record.holds != old.holds || record.order != old.order || record.liftedAt != old.liftedAt
         guard isChange else { return Effect(isChange: false) }
         let announcement = announce(event, in: &record)
         store(record, for: event.address)
         return Effect(isChange: true, announcement: announcement, isMovedEnd: old.announced != nil && announcement?.action == .ban)
+    }
+
+    private mutating func change(_ record: inout BanRecord, by event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) {
+        // What has ended counts no more, whether its time was looked at or not.
+        _ = record.removeEnded(at: now.milliseconds)
+        if event.cause == .operator {
+            obey(event, in: &record, now: now)
+        } else {
+            hold(event, isPlain: isPlain, isMove: isMove, in: &record, now: now)
+        }
     }
 
     private mutating func obey(_ event: Event, in record: inout BanRecord, now: Timestamp) {
@@ -146,11 +152,7 @@ struct BanTable {
         case .refused: return
         case .admitted(let event, let isPlain, let isMove, let announcement):
             var record = records[event.address] ?? BanRecord()
-            if event.cause == .operator {
-                obey(event, in: &record, now: admitted)
-            } else {
-                hold(event, isPlain: isPlain, isMove: isMove, in: &record, now: admitted)
-            }
+            change(&record, by: event, isPlain: isPlain, isMove: isMove, now: admitted)
             if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
             put(record, for: event.address)
         case .announced(let event):

@@ -38,7 +38,7 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
         case .unusable: "see that the disk has space and that the folder belongs to the publisher's user"
         case .foreign: "point statedir at a folder of the publisher's own"
         case .version: "run the version of fail2ban-publisher that wrote it, or a newer one"
-        case .damaged: "restore the journal from a backup; what the hosts hold is reported again"
+        case .damaged: "restore the journal from a backup, or move it away to begin an empty one"
         }
     }
 

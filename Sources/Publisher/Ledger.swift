@@ -66,7 +66,8 @@ struct Ledger {
             case .success(let event): record(event, isPlain: false, isMove: entry.position == nil, now: now)
             case .failure(let refusal):
                 refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))
-                add(.refused(host: host, event: line, reason: refusal.reason), now: now)
+                // One without a position could come again and again.
+                if entry.position != nil { add(.refused(host: host, event: line, reason: refusal.reason), now: now) }
             }
         }
         return Acknowledgement(term: term, position: position(of: stream), refused: refused)

@@ -95,6 +95,12 @@ import Wire
         #expect(brief(table.expire(now: at(550), limit: 10)) == ["Unban 192.0.2.1 - web3/sshd expired"])
     }
 
+    @Test mutating func aHoldThatEndedCountsTowardsNoQuorumThoughItsTimeWasNotLookedAtYet() throws {
+        table = BanTable(quorum: 2, maximumBanTime: week)
+        apply(try ban("web1", "192.0.2.1", until: 500))
+        #expect(apply(try ban("web2", "192.0.2.1", until: 700, seen: 600), at: 600) == [])
+    }
+
     @Test mutating func allPlainClientsTogetherCountAsOneHost() throws {
         table = BanTable(quorum: 2, maximumBanTime: week)
         #expect(apply(try ban("old1", "192.0.2.1", until: 600), isPlain: true) == [])
