@@ -40,8 +40,8 @@ struct AuthorizeCommand: OperatorCommand {
             return try hosts.authorize(AuthorizedHosts.Host(name: host, roles: roles, key: key, addresses: addresses))
         }
         let old = replaced.filter { $0.key != key }.map { "; its old key \($0.key) is not valid any more" }.joined()
-        let reload = replaced.isEmpty ? "" : reloadNote(configuration)
-        return "authorised \(host) as \(AuthorizedHosts.text(of: roles, separator: ", "))\(old)\n\(reload)"
+        let restart = replaced.isEmpty ? "" : restartNote(configuration)
+        return "authorised \(host) as \(AuthorizedHosts.text(of: roles, separator: ", "))\(old)\n\(restart)"
     }
 }
 
@@ -52,8 +52,8 @@ private func rolesArgument(_ text: String) throws -> Set<AuthorizedHosts.Role> {
     return roles
 }
 
-/// How a publisher that runs learns that a host lost something; a new key it learns when the host connects.
-func reloadNote(_ configuration: Configuration) -> String {
+/// How a publisher that runs shuts out what a host lost, connections that stand too; a new key it learns when the host connects.
+func restartNote(_ configuration: Configuration) -> String {
     let option = configuration.path == Configuration.defaultPath ? "" : " -c \(shellQuoted(configuration.path))"
-    return "a publisher that runs takes it up by: fail2ban-publisher reload\(option)\n"
+    return "a publisher that runs takes it up by: fail2ban-publisher restart\(option)\n"
 }

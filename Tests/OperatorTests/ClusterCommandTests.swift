@@ -130,7 +130,7 @@ private struct Cluster {
         _ = try cluster.succeed("echo 'web2 monitor \(old) 192.0.2.2' >> keys1/authorized_hosts")
         let output = try cluster.succeed("fail2ban-cluster authorize web2 -c web1.conf -- '\(new)'")
         #expect(output.contains("its old key \(old) is not valid any more"))
-        #expect(output.contains("fail2ban-publisher reload -c \(cluster.path)/web1.conf"))
+        #expect(output.contains("fail2ban-publisher restart -c \(cluster.path)/web1.conf"))
         let host = try #require(try cluster.hosts.last)
         #expect(host.key == new && host.addresses.map(\.description) == ["192.0.2.2"] && host.roles == [.monitor, .subscriber])
         try cluster.fail("fail2ban-cluster authorize web3 -c web1.conf -- '\(new)'", status: .failed, "web2 has this key already")
