@@ -92,7 +92,8 @@ struct PublisherService: ~Copyable {
         return term
     }
 
-    /// Runs until a signal ends it. What was received before is answered first.
+    /// Runs until a signal ends it. The turn in which it comes is finished: what was taken in is on disk, answered and broadcast; who
+    /// was not yet heard asks again.
     mutating func run(_ lifecycle: Lifecycle) throws {
         lifecycle.ready()
         while true {
@@ -143,10 +144,9 @@ struct PublisherService: ~Copyable {
         if polled.isReadable(resolved) { takeNames() }
         try admitConnections()
         try countSubscribers()
-        // First what has ended, so that it doesn't count towards a quorum.
-        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
+        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
         let trouble = try writePending()
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()

@@ -27,9 +27,6 @@ struct PublisherSockets: ~Copyable {
     /// Bytes of one frame on the plain endpoints: enough to see that a frame is oversized and to answer `NAK`.
     static let largestPlainFrame: Int64 = 4096
 
-    /// How long what was sent last may take to leave when the publisher ends, in milliseconds: old clients never learn of a gap.
-    static let linger: Int32 = 1000
-
     /// ROUTER for requests.
     let requests: Socket
     /// XPUB for broadcasts; it reads who subscribes.
@@ -43,12 +40,12 @@ struct PublisherSockets: ~Copyable {
     /// Binds all endpoints of the settings. An ``Authenticator`` of the same context must be there already.
     init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
         var endpoints: [String] = []
-        let requests = try Socket(.router, in: context, linger: PublisherSockets.linger)
+        let requests = try Socket(.router, in: context)
         try PublisherSockets.limitRequests(requests, largestFrame: PublisherSockets.largestFrame)
         try requests.curveServer(key, domain: Domain.requests)
         endpoints.append(try requests.bind(settings.replyBind.description))
 
-        let broadcasts = try Socket(.publisher, in: context, linger: PublisherSockets.linger)
+        let broadcasts = try Socket(.publisher, in: context)
         try PublisherSockets.limitBroadcasts(broadcasts, perSubscriber: PublisherSockets.framesPerSubscriber)
         try broadcasts.everySubscription()
         try broadcasts.curveServer(key, domain: Domain.broadcasts)
@@ -56,7 +53,7 @@ struct PublisherSockets: ~Copyable {
 
         var plainRequests: Socket?
         if let endpoint = settings.plainReplyBind {
-            let socket = try Socket(.router, in: context, linger: PublisherSockets.linger)
+            let socket = try Socket(.router, in: context)
             try PublisherSockets.limitRequests(socket, largestFrame: PublisherSockets.largestPlainFrame)
             try socket.zapDomain(Domain.plain)
             endpoints.append(try socket.bind(endpoint.description))
@@ -64,7 +61,7 @@ struct PublisherSockets: ~Copyable {
         }
         var plainBroadcasts: Socket?
         if let endpoint = settings.plainBroadcasterBind {
-            let socket = try Socket(.plainPublisher, in: context, linger: PublisherSockets.linger)
+            let socket = try Socket(.plainPublisher, in: context)
             try PublisherSockets.limitBroadcasts(socket, perSubscriber: PublisherSockets.linesPerOldClient)
             try socket.zapDomain(Domain.plain)
             endpoints.append(try socket.bind(endpoint.description))
