@@ -7,7 +7,8 @@ import Wire
 struct EndLookups {
     typealias Instant = ContinuousClock.Instant
 
-    /// After the ban's line; then given up: fail2ban writes rows in the order of its bans, so one that is ten seconds late is stuck.
+    /// After the ban's line, not counting the time in which the database can't be read; then given up: fail2ban writes rows in the
+    /// order of its bans, so one that is ten seconds late is stuck.
     static let delays: [Duration] = [.milliseconds(10), .milliseconds(100), .seconds(1), .seconds(10)]
     /// Bans waiting at once. Those beyond keep their estimate.
     static let limit = 10_000
@@ -20,8 +21,6 @@ struct EndLookups {
         case moved(BanEnd)
         /// An Unban followed, and the row never came: an admin lifted the ban at once.
         case lifted(seen: Timestamp)
-        /// An Unban followed, and the database could not be read up to the end.
-        case undecided(seen: Timestamp)
     }
 
     struct Pending: Equatable {
@@ -35,7 +34,6 @@ struct EndLookups {
 
     private struct Entry {
         var pending: Pending
-        var begun: Instant
         var lookups = 0
         var due: Instant
     }
@@ -61,7 +59,7 @@ struct EndLookups {
     mutating func begin(_ key: HoldKey, _ pending: Pending, now: Instant) -> Bool {
         forget(key)
         guard count < EndLookups.limit else { return false }
-        _ = queues[0].append(key, Entry(pending: pending, begun: now, due: now + EndLookups.delays[0]))
+        _ = queues[0].append(key, Entry(pending: pending, due: now + EndLookups.delays[0]))
         return true
     }
 
@@ -97,12 +95,10 @@ struct EndLookups {
         return true
     }
 
-    /// What a lookup found.
+    /// What a lookup found. One that could not be made does not count.
     ///
-    /// - Parameters:
-    ///   - row: `nil` when there is none.
-    ///   - isAvailable: whether the database could be read.
-    mutating func answered(_ key: HoldKey, _ row: BanRow?, isAvailable: Bool, now: Instant) -> Outcome {
+    /// - Parameter row: `nil` when there is none.
+    mutating func answered(_ key: HoldKey, _ row: BanRow?, now: Instant) -> Outcome {
         guard var entry = entry(key) else { return .nothing }
         forget(key)
         entry.lookups += 1
@@ -116,15 +112,12 @@ struct EndLookups {
             // The row is there, so the Unban was not an admin's.
             entry.pending.unbanned = nil
             if row.isFresh(at: seen) { return outcome }
-        } else if isAvailable, row == nil, let unbanned = entry.pending.unbanned, entry.lookups >= 2 {
+        } else if row == nil, let unbanned = entry.pending.unbanned, entry.lookups >= 2 {
             return .lifted(seen: unbanned)
         }
-        guard entry.lookups < EndLookups.delays.count else {
-            if let unbanned = entry.pending.unbanned { return isAvailable ? .nothing : .undecided(seen: unbanned) }
-            return outcome
-        }
-        // From the ban on, but never in the past: after a pause of the loop the lookups must not all come at once.
-        entry.due = max(entry.begun + EndLookups.delays[entry.lookups], now + EndLookups.delays[0])
+        guard entry.lookups < EndLookups.delays.count else { return outcome }
+        // From this lookup on: after a pause of the loop, or a locked database, the lookups must not all come at once.
+        entry.due = now + (EndLookups.delays[entry.lookups] - EndLookups.delays[entry.lookups - 1])
         _ = queues[entry.lookups].append(key, entry)
         return outcome
     }

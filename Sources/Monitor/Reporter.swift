@@ -14,7 +14,7 @@ public struct Reporter {
     public static let batchLimit = 500
     /// Unbans that wait for the database, each about 150 bytes. The oldest go first; their bans end by their time.
     public static let undecidedLimit = 100_000
-    /// Pauses between questions while the database can't be read and Unbans wait: from a second, doubling, to a minute.
+    /// Pauses between questions while the database can't be read and Unbans or ends wait: from a second, doubling, to a minute.
     static let firstPause = Duration.seconds(1)
     static let longestPause = Duration.seconds(60)
 
@@ -48,7 +48,7 @@ public struct Reporter {
     private var underWay: [Line] = []
     private var ends = EndLookups()
     private var undecided: WaitingQueue<Undecided>
-    /// When the undecided are asked for again, and the pause after that; `nil` while the database answers.
+    /// When what waits is asked for again, and the pause after that; `nil` while the database answers.
     private var retry: (due: Instant, pause: Duration)?
     /// Seconds, -1 permanent; only of jails the database has, or as many as a host may have.
     private var lastBanTimes: [Jail: Int64] = [:]
@@ -107,11 +107,9 @@ public struct Reporter {
             if sighting.what == .ban, lastBanTimes[sighting.key.jail] == nil { jails.insert(sighting.key.jail) }
         }
         // What is found out late goes into the next report too, so it waits while that is full.
-        if queue.count < Reporter.batchLimit {
+        if queue.count < Reporter.batchLimit, isRetryDue(now) {
             for key in ends.due(at: now, limit: Reporter.batchLimit - queue.count) { add(key, &holds) }
-            if retry.map({ $0.due <= now }) ?? true {
-                for key in undecided.first(max(0, Reporter.batchLimit - queue.count - holds.count)) { add(key, &holds) }
-            }
+            for key in undecided.first(max(0, Reporter.batchLimit - queue.count - holds.count)) { add(key, &holds) }
         }
         return holds.isEmpty ? nil : WitnessQuestion(holds: holds, jails: jails.sorted())
     }
@@ -124,15 +122,14 @@ public struct Reporter {
             for (jail, seconds) in testimony.lastBanTimes { lastBanTimes[jail] = seconds }
             for key in question.holds {
                 decideUnban(key, isGone: testimony.rows[key] == nil)
-                settleEnd(key, testimony.rows[key], isAvailable: true, now)
+                settleEnd(key, testimony.rows[key], now)
             }
             for sighting in gathered { decide(sighting, testimony, now) }
         case .unavailable(let problem):
-            if retry.map({ $0.due <= now }) ?? true {
+            if isRetryDue(now) {
                 let pause = retry?.pause ?? Reporter.firstPause
                 retry = (now + pause, min(pause * 2, Reporter.longestPause))
             }
-            for key in question.holds { settleEnd(key, nil, isAvailable: false, now) }
             for sighting in gathered { decide(sighting, without: problem, now) }
         }
         gathered.removeAll(keepingCapacity: true)
@@ -142,11 +139,11 @@ public struct Reporter {
     /// When the next question is due without any line: a ban's end, or Unbans to be asked for again.
     public func deadline(now: Instant) -> Instant? {
         guard queue.count < Reporter.batchLimit else { return nil }
-        let lookup = ends.deadline()
-        guard !undecided.isEmpty else { return lookup }
-        let asking = retry?.due ?? now
-        return min(lookup ?? asking, asking)
+        guard let waiting = undecided.isEmpty ? ends.deadline() : now else { return nil }
+        return max(waiting, retry?.due ?? waiting)
     }
+
+    private func isRetryDue(_ now: Instant) -> Bool { retry.map { $0.due <= now } ?? true }
 
     private mutating func decide(_ sighting: Sighting, _ testimony: Testimony, _ now: Instant) {
         let key = sighting.key
@@ -176,7 +173,8 @@ public struct Reporter {
             notice(.noWitness)
         case .unban:
             if ends.unban(sighting.key, seen: sighting.seen) { return }
-            hold(sighting.key, Undecided(address: sighting.address, seen: sighting.seen))
+            let unban = Undecided(address: sighting.address, seen: sighting.seen)
+            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
         case .increase(let end):
             increase(sighting, to: end)
         }
@@ -206,18 +204,14 @@ public struct Reporter {
         if isGone { reportLate(key, waiting.address, .unban, .lifted, seen: waiting.seen) }
     }
 
-    private mutating func settleEnd(_ key: HoldKey, _ row: BanRow?, isAvailable: Bool, _ now: Instant) {
+    private mutating func settleEnd(_ key: HoldKey, _ row: BanRow?, _ now: Instant) {
         guard let pending = ends[key] else { return }
-        switch ends.answered(key, row, isAvailable: isAvailable, now: now) {
+        if let row, row.isCurrent(at: pending.seen) { lastBanTimes[key.jail] = row.banTime }
+        switch ends.answered(key, row, now: now) {
         case .nothing: break
         case .moved(let end): reportLate(key, pending.address, .ban, .detected, seen: pending.seen, end: end)
         case .lifted(let seen): reportLate(key, pending.address, .unban, .lifted, seen: seen)
-        case .undecided(let seen): hold(key, Undecided(address: pending.address, seen: seen))
         }
-    }
-
-    private mutating func hold(_ key: HoldKey, _ unban: Undecided) {
-        if undecided.append(key, unban) { notice(.undecidedDropped) }
     }
 
     // MARK: - Reports out

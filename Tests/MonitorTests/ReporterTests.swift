@@ -67,6 +67,17 @@ import Wire
         #expect(desk.sent() == [])
     }
 
+    @Test func theBanTimeOfARowThatComesLaterIsTheNextEstimate() throws {
+        var desk = try Desk()
+        desk.lastBanTimes = ["sshd": 60]
+        try desk.ban("sshd", "192.0.2.1")
+        desk.rows["sshd", "192.0.2.1"] = BanRow(timeOfBan: desk.seconds, banTime: 3600)
+        desk.look(at: try #require(desk.reporter.deadline(now: desk.now)))
+        #expect(desk.sent().count == 2)
+        try desk.ban("sshd", "192.0.2.2")
+        #expect(desk.sent() == ["2|web1|sshd|Ban|192.0.2.2|-|\(desk.milliseconds)|-|\((desk.seconds + 3600) * 1000)|detected"])
+    }
+
     @Test func aRowThatNeverComesIsGivenUp() throws {
         var desk = try Desk()
         try desk.ban("sshd", "192.0.2.1")
@@ -186,6 +197,36 @@ import Wire
         desk.problem = nil
         while let due = desk.reporter.deadline(now: desk.now) { desk.look(at: due) }
         #expect(desk.sent() == [])
+    }
+
+    /// And looked up in full then: fail2ban was locked out too, and writes its rows one after the other.
+    @Test(arguments: [0, 3]) func anEndIsLookedUpWhenTheDatabaseCanBeReadAgain(looksWithoutTheRow: Int) throws {
+        var desk = try Desk()
+        desk.problem = .locked("x")
+        try desk.ban("sshd", "192.0.2.1")
+        #expect(desk.sent().count == 1)
+        while desk.now < desk.started + .seconds(60) { desk.look(at: try #require(desk.reporter.deadline(now: desk.now))) }
+        desk.problem = nil
+        for _ in 0..<looksWithoutTheRow { desk.look(at: try #require(desk.reporter.deadline(now: desk.now))) }
+        desk.rows["sshd", "192.0.2.1"] = BanRow(timeOfBan: desk.seconds, banTime: 600)
+        let before = desk.now
+        desk.look(at: try #require(desk.reporter.deadline(now: desk.now)))
+        if looksWithoutTheRow == 3 { #expect(desk.now - before == .seconds(9)) }
+        #expect(desk.sent() == ["-|web1|sshd|Ban|192.0.2.1|-|\(desk.milliseconds)|-|\((desk.seconds + 600) * 1000)|detected"])
+        #expect(desk.reporter.deadline(now: desk.now) == nil)
+    }
+
+    @Test func anUnbanOfABanWithoutItsRowIsDecidedWhenTheDatabaseCanBeReadAgain() throws {
+        var desk = try Desk()
+        desk.problem = .locked("x")
+        try desk.ban("sshd", "192.0.2.1")
+        try desk.see(.unban, "sshd", "192.0.2.1")
+        #expect(desk.sent().count == 1)
+        while desk.now < desk.started + .seconds(60) { desk.look(at: try #require(desk.reporter.deadline(now: desk.now))) }
+        #expect(desk.sent() == [])
+        desk.problem = nil
+        while let due = desk.reporter.deadline(now: desk.now) { desk.look(at: due) }
+        #expect(desk.sent() == ["-|web1|sshd|Unban|192.0.2.1|-|\(desk.milliseconds)|-|-|lifted"])
     }
 
     @Test func moreUnbansHeldBackThanFitDropTheOldest() throws {
