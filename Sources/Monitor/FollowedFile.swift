@@ -24,6 +24,8 @@ final class FollowedFile {
     private var scanned: Int64 = 0
     /// How far its bytes were looked at; behind `lineStart` by an unfinished line.
     private var seen: Int64 = 0
+    /// Its size when a truncation was last looked for.
+    private var knownSize: Int64 = 0
     /// Its first bytes, up to 256, by which a truncation is noticed even when the file has already grown again.
     private(set) var head: [UInt8] = []
     /// When it last had a line, or began to be an old one.
@@ -87,18 +89,28 @@ final class FollowedFile {
         }
     }
 
+    enum Truncation {
+        case none
+        /// All that was known of was read.
+        case read
+        /// Lines were lost.
+        case unread
+    }
+
     /// Starts again at the beginning when the file was truncated: it is shorter than what was read, or begins differently.
-    /// - Returns: whether it was.
-    func noticeTruncation() -> Bool {
+    func noticeTruncation() -> Truncation {
         let isOther = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
             let now = buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))]
             let isOther = !now.starts(with: head)
             if isOther || now.count > head.count { head = Array(now) }
             return isOther
         }
-        guard isOther || size < seen else { return false }
+        let size = size
+        defer { knownSize = size }
+        guard isOther || size < seen else { return .none }
+        let truncation = knownSize > seen ? Truncation.unread : .read
         start(at: 0)
-        return true
+        return truncation
     }
 
     /// Takes complete lines that end before `limit`, in order.

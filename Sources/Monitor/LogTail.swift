@@ -42,7 +42,7 @@ public struct LogTail: ~Copyable {
     public private(set) var problem: LogTailError?
     /// Lines passed over because they were longer than ``longestLine``.
     public private(set) var longLines = 0
-    /// How often a file had to be let go before all of it was read.
+    /// How often a file had to be let go, or was truncated, before all of it was read.
     public private(set) var gaps = 0
 
     private let inotify: Inotify
@@ -79,12 +79,16 @@ public struct LogTail: ~Copyable {
         LogPlace(position: position, files: files.map { LogPlace.File(head: LogHead($0.head.span), offset: UInt64($0.lineStart)) })
     }
 
-    /// Takes up what changed: a new file under the path, a truncation. Cheap; to be called in each turn of the loop.
+    /// Takes up what changed: a new file under the path, a truncation. To be called whenever ``descriptor`` is readable.
     /// - Throws: when the log's folder can't be watched.
     public mutating func look(now: ContinuousClock.Instant) throws(LogTailError) {
         if inotify.drain() { try folders.refresh(inotify) }
         openLog(now)
-        for file in files where file.noticeTruncation() { file.lastActive = now }
+        for file in files {
+            let truncation = file.noticeTruncation()
+            if truncation == .unread { gaps += 1 }
+            if truncation != .none { file.lastActive = now }
+        }
         letGoOfQuietFiles(now)
     }
 

@@ -45,14 +45,16 @@ struct Troubles {
             longLines = tail.longLines
         }
         if tail.gaps > gaps {
-            logger.error("a rotated log was let go before all of it was read, as \(LogTail.oldFileLimit) others waited already")
+            logger.error(
+                "lines of \(tail.path) are lost: it was truncated, or rotated \(LogTail.oldFileLimit + 1) times, before the publisher took them"
+            )
             gaps = tail.gaps
         }
     }
 
     mutating func log(_ problem: WitnessProblem, _ now: ContinuousClock.Instant) {
         guard problem != .none, let more = database.heldBackNote(at: now) else { return }
-        logger.warning("fail2ban's database says nothing, so Unbans wait: \(problem)\(more)")
+        logger.warning("fail2ban's database says nothing, so Unbans and exact ends wait: \(problem)\(more)")
     }
 
     mutating func log(_ counts: [Reporter.Notice: Int], _ now: ContinuousClock.Instant) {

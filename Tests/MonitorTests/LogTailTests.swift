@@ -148,6 +148,23 @@ import Testing
         #expect(reader.gaps == 0)
     }
 
+    @Test func aTruncationBeforeAllWasReadIsAGap() throws {
+        let log = try LogFolder()
+        log.create()
+        var reader = try LogReader(log.path)
+        log.append("1\n2\n3\n")
+        #expect(try reader.available().count == 3)
+        truncate(log.path, 0)
+        log.append("4\n5\n6\n")
+        reader.limit = 1
+        #expect(try reader.available() == ["4"])
+        #expect(reader.gaps == 0)
+        truncate(log.path, 0)
+        log.append("7\n")
+        #expect(try reader.available() == ["7"])
+        #expect(reader.gaps == 1)
+    }
+
     /// With nobody holding the old file the file system gives the new one its inode.
     @Test func aDeletedLogIsReadToItsEndAndTheNextFromItsBeginning() throws {
         let log = try LogFolder()
