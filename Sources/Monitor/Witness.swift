@@ -79,7 +79,7 @@ public final class Witness {
             if let jail = Jail(name) { testimony.jails.insert(jail) }
         }
         let last = try database.cachedStatement(sql: "SELECT bantime FROM bips WHERE jail = ? ORDER BY timeofban DESC LIMIT 1")
-        for jail in question.jails {
+        for jail in question.jails where testimony.jails.contains(jail) {
             guard let found = try Row.fetchOne(last, arguments: [jail.description]) else { continue }
             testimony.lastBanTimes[jail] = Int64.fromDatabaseValue(found[0])
         }
@@ -89,6 +89,7 @@ public final class Witness {
     private static func problem(_ path: String, _ error: DatabaseError) -> WitnessProblem {
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED: .locked(path)
+        case .SQLITE_CANTOPEN: .unreadable(path, "run the monitor as root or with CAP_DAC_READ_SEARCH")
         case .SQLITE_ERROR where error.message?.hasPrefix("no such table: bips") ?? false: .tooOld(path)
         default: .unreadable(path, error.message ?? "SQLite error \(error.resultCode.rawValue)")
         }
