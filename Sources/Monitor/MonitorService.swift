@@ -15,6 +15,9 @@ struct MonitorService: ~Copyable {
     /// A publisher that is up answers within milliseconds; this is two tries.
     static let silenceLimit = Duration.seconds(6)
 
+    /// Of the client, with its jitter.
+    private static let longestPause = RetryTiming().longestPause * (1 + RetryTiming().jitter)
+
     private let logger: Logger
     private let witness: Witness
     private var tail: LogTail
@@ -24,7 +27,7 @@ struct MonitorService: ~Copyable {
     private var polled = PollSet()
     /// Whether the log has lines that are not taken, without a new event.
     private var hasMore = true
-    /// Since when the report under way has no answer.
+    /// Since when the report under way should have an answer.
     private var unansweredSince: ContinuousClock.Instant?
 
     /// - Throws: when the keys can't be read, or inotify is not to be had. A missing log, database or publisher is no error.
@@ -155,7 +158,7 @@ struct MonitorService: ~Copyable {
             let message = try Message(frames: answer.frames)
             if let refusal = RequestRefusal(message) {
                 troubles.log(refusal, now)
-                client.retryLater(now: now, onNextEndpoint: refusal.code == .standby)
+                retryLater(now, onNextEndpoint: refusal.code == .standby)
                 return
             }
             let acknowledgement = try Acknowledgement(message)
@@ -163,7 +166,13 @@ struct MonitorService: ~Copyable {
             intake.reporter.acknowledge()
         } catch {
             troubles.log(error, now)
-            client.retryLater(now: now)
+            retryLater(now)
         }
+    }
+
+    private mutating func retryLater(_ now: ContinuousClock.Instant, onNextEndpoint: Bool = false) {
+        client.retryLater(now: now, onNextEndpoint: onNextEndpoint)
+        // The pause is no silence.
+        unansweredSince = now + MonitorService.longestPause
     }
 }
