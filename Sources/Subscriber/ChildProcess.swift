@@ -172,28 +172,3 @@ private func withStrings<R>(_ strings: [String], _ body: ([UnsafeMutablePointer<
     defer { copies.forEach { free($0) } }
     return body(copies + [nil])
 }
-
-/// Both ends of a pipe(7), which children inherit only where they are told to. Ours never block.
-private struct Pipe: ~Copyable {
-    let read: OwnedDescriptor
-    let write: OwnedDescriptor
-
-    init() throws(SystemError) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0, let read = OwnedDescriptor(ends[0]), let write = OwnedDescriptor(ends[1]) else {
-            throw SystemError("make a pipe")
-        }
-        self.read = read
-        self.write = write
-    }
-
-    consuming func takeReadingEnd() -> OwnedDescriptor {
-        _ = fcntl(read.number, F_SETFL, O_NONBLOCK)
-        return read
-    }
-
-    consuming func takeWritingEnd() -> OwnedDescriptor {
-        _ = fcntl(write.number, F_SETFL, O_NONBLOCK)
-        return write
-    }
-}

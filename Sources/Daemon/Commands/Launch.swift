@@ -27,8 +27,8 @@ struct Launch: ~Copyable {
         let readyPipe = try Pipe()
         let outputPipe = try Pipe()
         process = try ProcessDescriptor(try Launch.spawn(arguments: arguments, output: outputPipe.write, ready: readyPipe.write))
-        ready = readyPipe.read
-        output = outputPipe.read
+        ready = readyPipe.takeReadingEnd()
+        output = outputPipe.takeReadingEnd()
     }
 
     /// Waits for the outcome, and meanwhile passes on what the daemon says.
@@ -117,21 +117,5 @@ struct Launch: ~Copyable {
         let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, words, environ)
         guard code == 0 else { throw SystemError("start this program again in the background", code: code) }
         return pid
-    }
-}
-
-/// Both ends of a pipe(7); only the one to read from never blocks.
-private struct Pipe: ~Copyable {
-    let read: OwnedDescriptor
-    let write: OwnedDescriptor
-
-    init() throws(SystemError) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0, let read = OwnedDescriptor(ends[0]), let write = OwnedDescriptor(ends[1]) else {
-            throw SystemError("make a pipe")
-        }
-        _ = fcntl(read.number, F_SETFL, O_NONBLOCK)
-        self.read = read
-        self.write = write
     }
 }
