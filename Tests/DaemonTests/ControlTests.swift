@@ -234,6 +234,19 @@ import Testing
         #expect(try await sample.run("status").status == 0)
     }
 
+    @Test func aRotatedLogIsOpenedAnewWhateverTheConfigurationHasBecome() async throws {
+        let sample = try Sample()
+        let manager = try NotifyListener(sample.folder("notify"))
+        let pid = try await sample.start(["NOTIFY_SOCKET": sample.folder("notify")])
+        #expect(manager.next() == "READY=1")
+        try sample.folder.write("sample.conf", "nonsense\n")
+        rename(sample.folder("log"), sample.folder("log.1"))
+        kill(pid, SIGHUP)
+        #expect(manager.next().hasPrefix("RELOADING=1"))
+        #expect(manager.next() == "READY=1")
+        #expect(sample.folder.read("log")?.contains("not reloaded") ?? false)
+    }
+
     @Test func checkChangesNothingAndSaysWhatItRead() async throws {
         let sample = try Sample("auth = true")
         let result = try await sample.run("check")

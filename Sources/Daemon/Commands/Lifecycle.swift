@@ -44,6 +44,8 @@ public final class Lifecycle {
         manager.reloading()
         defer { manager.ready() }
         do {
+            // Before the configuration is read: a mistake in it must not keep the log in a file that was rotated away.
+            try Log.reopen()
             let configuration = try Configuration.load(configurationPath)
             for warning in configuration.warnings(for: section) { log.warning("\(warning)") }
             try Log.open(configuration)

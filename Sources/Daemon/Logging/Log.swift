@@ -48,10 +48,19 @@ public enum Log {
         }
     }
 
+    /// Opens the same target anew, as logrotate needs it.
+    ///
+    /// - Throws: when the file cannot be opened; then the log stays as it is.
+    static func reopen() throws(SystemError) { try setTarget(state.withLock { $0.target }) }
+
     private static func open(_ target: LogTarget, level: LogLevel) throws(SystemError) {
+        try setTarget(target)
+        Log.level.store(place(of: level.loggerLevel), ordering: .relaxed)
+    }
+
+    private static func setTarget(_ target: LogTarget) throws(SystemError) {
         let file: OwnedDescriptor? = if case .file(let path) = target { try openFile(path) } else { nil }
         replaceSink(target, file)
-        Log.level.store(place(of: level.loggerLevel), ordering: .relaxed)
     }
 
     /// From now on standard error is nobody's.
