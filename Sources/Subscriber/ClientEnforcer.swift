@@ -98,7 +98,7 @@ final class ClientEnforcer: Enforcer {
             case .connected(let version, let banned):
                 log.notice("fail2ban \(version) is there; its jail \(jail) bans \(banned) addresses")
             case .told(let command, let count, let took):
-                log.info("\(command.summary) in \(took.wholeMilliseconds) ms; \(count) changed", metadata: ["jail": "\(jail)"])
+                log.info("\(command.summary) in \(took.milliseconds) ms; \(count) changed", metadata: ["jail": "\(jail)"])
             case .failing(let failure, let persistent):
                 let (what, remedy) = failure.explanation(jail: jail, program: program.joined(separator: " "))
                 let sentence = "\(what); what is banned meanwhile is kept and applied later"

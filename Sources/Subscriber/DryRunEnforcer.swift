@@ -40,7 +40,7 @@ final class DryRunEnforcer: Enforcer {
         switch change.kind {
         case .lifted: return "would unban \(change.address): \(why ?? "its end came, or this host refuses it now")"
         case .banned, .moved:
-            let length = end.map { "for \(now.duration(to: $0).wholeMilliseconds / 1000) s" } ?? "until it is lifted"
+            let length = end.map { "for \(now.duration(to: $0).milliseconds / 1000) s" } ?? "until it is lifted"
             return "would ban \(change.address) \(length): \(why ?? "this host does not refuse it any more")"
         }
     }

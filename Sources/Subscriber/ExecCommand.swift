@@ -1,5 +1,6 @@
 // Stage 3, enforcement: the operator's own command as an argument vector, never through a shell.
 
+import Daemon
 import Wire
 
 /// The command of `execcommand` with its tags.
@@ -68,7 +69,7 @@ struct ExecCommand: Hashable, Sendable {
             case .permanent: "*"
             case .unknown, nil: "-"
             }
-        case .seconds: subject.remaining.map { String(max(1, ($0.wholeMilliseconds + 999) / 1000)) } ?? "0"
+        case .seconds: subject.remaining.map { String(max(1, ($0.milliseconds + 999) / 1000)) } ?? "0"
         }
     }
 }

@@ -80,7 +80,7 @@ final class ExecEnforcer: Enforcer {
         readOutput()
         if let ending = child?.reap() {
             if ending == .exited(0) {
-                log.debug("told \(change.address)", metadata: ["took_ms": "\(since.duration(to: now).wholeMilliseconds)"])
+                log.debug("told \(change.address)", metadata: ["took_ms": "\(since.duration(to: now).milliseconds)"])
             } else {
                 report("it \(ending): \(brief(output))", change, now)
             }

@@ -35,7 +35,7 @@ struct SubscriberService: ~Copyable {
     private let settings: SubscriberSettings
     private let limits: Limits
     private let log: Logger
-    private var reception: Reception
+    private var intake: BroadcastIntake
     private var silence: SilenceWatch
     private var readyDeadline: ContinuousClock.Instant?
     private var drainDeadline: ContinuousClock.Instant?
@@ -54,7 +54,7 @@ struct SubscriberService: ~Copyable {
         self.settings = settings
         self.limits = limits
         self.log = log
-        reception = Reception(origin: now)
+        intake = BroadcastIntake(origin: now)
         silence = SilenceWatch(now: now)
         readyDeadline = now + limits.ready
     }
@@ -63,15 +63,15 @@ struct SubscriberService: ~Copyable {
     mutating func run(signals: borrowing SignalDescriptor, _ links: Links) throws {
         log.info("enforcing by \(enforcers.map(\.name).joined(separator: ", "))")
         // The enforcers get ready while the connection is made.
-        for enforcer in enforcers { enforcer.advance(wanted: reception.wanted, now: .now) }
+        for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: .now) }
         while true {
             try wait(signals)
             let now = ContinuousClock.now
             takeSignals(signals, links, now)
-            if protection.advance(now: now) { pass(reception.review { protection.refusal(for: $0) }) }
+            if protection.advance(now: now) { pass(intake.review { protection.refusal(for: $0) }) }
             if drainDeadline == nil { try receive(links, now) }
-            pass(reception.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
-            for enforcer in enforcers { enforcer.advance(wanted: reception.wanted, now: now) }
+            pass(intake.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
+            for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: now) }
             if let drainDeadline, now >= drainDeadline || enforcers.allSatisfy({ $0.isDrained }) { return }
         }
     }
@@ -80,7 +80,7 @@ struct SubscriberService: ~Copyable {
         polled.removeAll()
         polled.add(descriptor: signals.descriptor)
         protection.add(to: &polled)
-        var deadlines = [protection.deadline, readyDeadline, drainDeadline, reception.wanted.nextExpiry]
+        var deadlines = [protection.deadline, readyDeadline, drainDeadline, intake.wanted.nextExpiry]
         if drainDeadline == nil {
             source.add(to: &polled)
             deadlines.append(silence.deadline)
@@ -97,7 +97,7 @@ struct SubscriberService: ~Copyable {
             switch signal {
             case .terminate:
                 guard drainDeadline == nil else { continue }
-                log.notice("ending; \(reception.wanted.count) bans stay in place")
+                log.notice("ending; \(intake.wanted.count) bans stay in place")
                 drainDeadline = now + limits.drain
                 readyDeadline = nil
                 for enforcer in enforcers { enforcer.drain() }
@@ -114,7 +114,7 @@ struct SubscriberService: ~Copyable {
                 log.warning("only ignoreip, minprefix4 and minprefix6 of [subscriber] change by a reload; restart for the rest")
             }
         }
-        if isReviewDue { pass(reception.review { protection.refusal(for: $0) }) }
+        if isReviewDue { pass(intake.review { protection.refusal(for: $0) }) }
     }
 
     private mutating func receive(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
@@ -145,9 +145,9 @@ struct SubscriberService: ~Copyable {
 
     /// - Returns: How many announcements were in it.
     private mutating func take(_ frame: [UInt8], _ now: ContinuousClock.Instant) -> Int {
-        let result: Reception.Result
+        let result: BroadcastIntake.Result
         do throws(BroadcastError) {
-            result = try reception.take(frame: frame, now: now) { [protection] in protection.refusal(for: $0) }
+            result = try intake.take(frame: frame, now: now) { [protection] in protection.refusal(for: $0) }
         } catch {
             if let note = malformed.heldBackNote(at: now) {
                 log.error("skipped a malformed broadcast of \(frame.count) bytes: \(error)\(note)")
@@ -163,7 +163,7 @@ struct SubscriberService: ~Copyable {
         for change in changes { for enforcer in enforcers { enforcer.take(change) } }
     }
 
-    private mutating func report(_ result: Reception.Result, _ now: ContinuousClock.Instant) {
+    private mutating func report(_ result: BroadcastIntake.Result, _ now: ContinuousClock.Instant) {
         switch result.finding {
         case .none: break
         case .began(let term, let number): log.notice("broadcasts arrive; term \(term) from number \(number)")

@@ -1,5 +1,6 @@
 // Stage 3, the wanted set: what this host should enforce, made of the announcements in their order and of the time that passes.
 
+import Daemon
 import HeapModule
 import Wire
 
@@ -114,7 +115,7 @@ public struct WantedSet: Sendable {
 
     /// Removes what ended; at most `limit` a call, so that a million ends at one time do not stop the loop.
     public mutating func expire(now: ContinuousClock.Instant, limit: Int) -> [Change] {
-        let due = milliseconds(now) - WantedSet.grace.wholeMilliseconds
+        let due = milliseconds(now) - WantedSet.grace.milliseconds
         var changes: [Change] = []
         while changes.count < limit, let next = ends.min, next.end <= due {
             ends.removeMin()
@@ -168,10 +169,5 @@ public struct WantedSet: Sendable {
         }
     }
 
-    private func milliseconds(_ instant: ContinuousClock.Instant) -> Int64 { origin.duration(to: instant).wholeMilliseconds }
-}
-
-extension Duration {
-    /// Rounded towards zero.
-    var wholeMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+    private func milliseconds(_ instant: ContinuousClock.Instant) -> Int64 { origin.duration(to: instant).milliseconds }
 }

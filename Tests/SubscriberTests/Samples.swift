@@ -1,5 +1,6 @@
 // Values that the subscriber's tests share.
 
+import Daemon
 import Glibc
 import Logging
 import Testing
@@ -20,7 +21,7 @@ func addresses(_ texts: String...) throws -> [Address] { try texts.map { try add
 func numbered(_ index: Int) throws -> Address { try #require(Address(ipv4: 0x0a00_0000 + UInt32(index))) }
 
 func ban(_ text: String, for duration: Duration? = .seconds(600), number: UInt64? = nil, host: String = "web1") throws -> Event {
-    let end = duration.map { BanEnd.at(publisherStart.advanced(byMilliseconds: $0.wholeMilliseconds)) } ?? .permanent
+    let end = duration.map { BanEnd.at(publisherStart.advanced(byMilliseconds: $0.milliseconds)) } ?? .permanent
     return Event(
         host: try #require(Hostname(host)), jail: try #require(Jail("sshd")), action: .ban, address: try address(text), number: number,
         end: end, cause: .detected)

@@ -3,7 +3,7 @@
 import Wire
 
 /// Takes broadcasts in the order in which they arrive, and holds what they amount to.
-public struct Reception: Sendable {
+public struct BroadcastIntake: Sendable {
     /// What one frame meant.
     public struct Result: Hashable, Sendable {
         public var finding = GapTracker.Finding.none

@@ -5,24 +5,24 @@ import Wire
 
 @testable import Subscriber
 
-@Suite struct ReceptionTests {
-    var reception = Reception(origin: start)
+@Suite struct BroadcastIntakeTests {
+    var intake = BroadcastIntake(origin: start)
     private let term = Term(id: 1)
 
     private mutating func take(
         _ first: UInt64, _ events: [Event], term: Term? = nil, refusal: (Address) -> String? = nobodyRefused
-    ) throws -> Reception.Result {
+    ) throws -> BroadcastIntake.Result {
         var events = events
         for index in events.indices { events[index].number = first + UInt64(index) }
         let broadcast = Broadcast(term: term ?? self.term, first: first, now: publisherStart, events: events)
-        return try reception.take(frame: broadcast.frame, now: start, refusal: refusal)
+        return try intake.take(frame: broadcast.frame, now: start, refusal: refusal)
     }
 
     @Test mutating func theFirstBroadcastMayHaveAnyNumber() throws {
         let result = try take(1042, [try ban("192.0.2.1")])
         #expect(result.finding == .began(term, from: 1042))
         #expect(result.changes.map(\.kind) == [.banned])
-        #expect(reception.tracker.position?.number == 1042)
+        #expect(intake.tracker.position?.number == 1042)
     }
 
     @Test mutating func announcementsThatFollowAreAppliedInOrder() throws {
@@ -30,7 +30,7 @@ import Wire
         let result = try take(5, [try ban("192.0.2.1"), try unban("192.0.2.1"), try ban("192.0.2.1")])
         #expect(result.finding == .none)
         #expect(result.changes.map(\.kind) == [.banned, .lifted, .banned])
-        #expect(reception.wanted.count == 1)
+        #expect(intake.wanted.count == 1)
     }
 
     @Test mutating func aRepeatedAnnouncementChangesNothing() throws {
@@ -39,14 +39,14 @@ import Wire
         #expect(try take(5, [try ban("192.0.2.1")]).fresh == 0)
         let overlapping = try take(6, [try unban("192.0.2.1"), try ban("192.0.2.7")])
         #expect(overlapping.changes.map(\.address) == [try address("192.0.2.7")])
-        #expect(reception.tracker.position?.number == 7)
+        #expect(intake.tracker.position?.number == 7)
     }
 
     @Test mutating func aGapIsSeenAndWhatFollowsItIsAppliedAllTheSame() throws {
         _ = try take(5, [try ban("192.0.2.1")])
         let result = try take(9, [try ban("192.0.2.2")])
         #expect(result.finding == .missing(6...8))
-        #expect(reception.wanted.count == 2)
+        #expect(intake.wanted.count == 2)
         #expect(try take(10, [try ban("192.0.2.3")]).finding == .none)
     }
 
@@ -62,7 +62,7 @@ import Wire
         let other = Term(id: 2)
         let result = try take(3, [try ban("192.0.2.2")], term: other)
         #expect(result.finding == .otherTerm(other, before: term))
-        #expect(reception.wanted.count == 2, "what was announced before is kept")
+        #expect(intake.wanted.count == 2, "what was announced before is kept")
         #expect(try take(4, [try ban("192.0.2.3")], term: other).finding == .none)
     }
 
@@ -71,9 +71,9 @@ import Wire
         var broken = Broadcast(term: term, first: 2, now: publisherStart, events: [try ban("192.0.2.2", number: 2)]).frame
         broken.append(contentsOf: Array("\nweb1|sshd|Ban|999.1.1.1|3|-|-|-|detected".utf8))
         for frame in [broken, [], Array("hello".utf8), [0xff, 0x00]] {
-            #expect(throws: BroadcastError.self) { _ = try reception.take(frame: frame, now: start, refusal: nobodyRefused) }
+            #expect(throws: BroadcastError.self) { _ = try intake.take(frame: frame, now: start, refusal: nobodyRefused) }
         }
-        #expect(reception.wanted.count == 1)
+        #expect(intake.wanted.count == 1)
         #expect(try take(2, [try ban("192.0.2.2")]).finding == .none)
     }
 
