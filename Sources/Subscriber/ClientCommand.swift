@@ -3,7 +3,7 @@
 import Wire
 
 /// The version of a fail2ban server, and what it can do. Versions are those of fail2ban's ChangeLog.
-struct ClientVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
+struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
     let numbers: [Int]
     let description: String
 
@@ -24,9 +24,10 @@ struct ClientVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Whether `unban ADDRESS` lifts a ban in every jail (0.10.0).
     var unbansEverywhere: Bool { isAtLeast([0, 10, 0]) }
 
-    private func isAtLeast(_ other: [Int]) -> Bool { !numbers.lexicographicallyPrecedes(other) }
+    /// Whether the sets of its nftables actions take prefixes (1.1.1: `flags interval`). Before, such a ban exits 0 and has no effect.
+    var enforcesPrefixes: Bool { isAtLeast([1, 1, 1]) }
 
-    static func < (a: ClientVersion, b: ClientVersion) -> Bool { a.numbers.lexicographicallyPrecedes(b.numbers) }
+    private func isAtLeast(_ other: [Int]) -> Bool { !numbers.lexicographicallyPrecedes(other) }
 }
 
 /// One command. Its text holds nothing but words of ours, a jail's name and canonical addresses, so it needs no quoting.
@@ -36,6 +37,8 @@ enum ClientCommand: Hashable, Sendable {
     case list
     /// The same for versions that lack `get JAIL banip`.
     case status
+    /// The names of the jail's actions.
+    case actions
     case ban([Address])
     case unban([Address])
     /// In every jail of this host.
@@ -46,6 +49,7 @@ enum ClientCommand: Hashable, Sendable {
         case .version: "version"
         case .list: "get \(jail) banip"
         case .status: "status \(jail)"
+        case .actions: "get \(jail) actions"
         case .ban(let addresses): "set \(jail) banip \(words(addresses))"
         case .unban(let addresses): "set \(jail) unbanip \(words(addresses))"
         case .unbanEverywhere(let addresses): "unban \(words(addresses))"
@@ -55,7 +59,7 @@ enum ClientCommand: Hashable, Sendable {
     /// Those that it is about.
     var addresses: [Address] {
         switch self {
-        case .version, .list, .status: []
+        case .version, .list, .status, .actions: []
         case .ban(let addresses), .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
@@ -63,7 +67,7 @@ enum ClientCommand: Hashable, Sendable {
     /// Those that it unbans.
     var unbanned: [Address] {
         switch self {
-        case .version, .list, .status, .ban: []
+        case .version, .list, .status, .actions, .ban: []
         case .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
@@ -71,7 +75,7 @@ enum ClientCommand: Hashable, Sendable {
     /// The same command about other addresses.
     func with(_ addresses: [Address]) -> ClientCommand {
         switch self {
-        case .version, .list, .status: self
+        case .version, .list, .status, .actions: self
         case .ban: .ban(addresses)
         case .unban: .unban(addresses)
         case .unbanEverywhere: .unbanEverywhere(addresses)

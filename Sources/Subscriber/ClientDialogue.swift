@@ -23,6 +23,8 @@ struct ClientDialogue: Sendable {
         case told(ClientCommand, count: Int, took: Duration)
         /// Once when a failure begins, and once more, as `persistent`, when it lasts.
         case failing(ClientFailure, persistent: Bool)
+        /// The jail bans these prefixes, but the sets of its nftables actions cannot hold them.
+        case unenforced([Address], actions: String, ClientVersion)
         /// fail2ban does not take this address; it is not tried again until it is announced again.
         case rejected(Address, reason: String)
     }
@@ -46,6 +48,9 @@ struct ClientDialogue: Sendable {
     private var awaited: Set<Address> = []
     /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
     private var watched: Set<Address> = []
+
+    /// Prefixes that were banned and that an action of this version may not enforce: the jail's actions are still to be looked at.
+    private var doubtful: [Address] = []
 
     /// The server's version; `nil` while there is no connection.
     private var version: ClientVersion?
@@ -110,6 +115,7 @@ struct ClientDialogue: Sendable {
             self.listDue = nil
             return tell(version.listsBans ? .list : .status)
         }
+        if !doubtful.isEmpty { return tell(.actions) }
         let command = work.next(version, wanted: wanted, present: present)
         let passedOver = work.takePassedOver()
         if !isSettled { watched.formUnion(passedOver) }
@@ -134,6 +140,15 @@ struct ClientDialogue: Sendable {
     ) -> [Notice] {
         guard let command = underWay else { return [] }
         switch (command, reply) {
+        case (.actions, .actions(let actions)):
+            underWay = nil
+            defer { doubtful = [] }
+            guard let version, actions.contains("nftables") else { return [] }
+            return [.unenforced(doubtful, actions: actions, version)]
+        case (.actions, .failure(.refused)):
+            underWay = nil
+            doubtful = []
+            return []
         case (_, .failure(let failure)):
             return failed(failure, now: now, using: &random)
         case (.version, .version(let version)):
@@ -148,6 +163,7 @@ struct ClientDialogue: Sendable {
             underWay = nil
             work.measured(command, took: took)
             present.formUnion(addresses)
+            if version?.enforcesPrefixes == false { doubtful += addresses.filter { !$0.isSingle } }
             return [.told(command, count: count, took: took)]
         case (.unban(let addresses), .count(let count)), (.unbanEverywhere(let addresses), .count(let count)):
             underWay = nil

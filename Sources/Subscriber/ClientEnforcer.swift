@@ -107,6 +107,13 @@ final class ClientEnforcer: Enforcer {
                     continue
                 }
                 log.error("\(remedy.map { "\(sentence). Remedy: \($0)" } ?? sentence)")
+            case .unenforced(let prefixes, let actions, let version):
+                let names = prefixes.map(\.description).joined(separator: " ")
+                log.error(
+                    """
+                    banned, but let through by the firewall: \(names); before fail2ban 1.1.1 the sets of \(actions) take no prefixes, and \
+                    this is \(version). Remedy: banaction_allports = iptables-allports, or a newer fail2ban
+                    """, metadata: ["jail": "\(jail)"])
             case .rejected(let address, let reason):
                 log.error("fail2ban does not take \(address): \(reason)", metadata: ["jail": "\(jail)"])
             }
@@ -121,6 +128,7 @@ extension ClientCommand {
             switch self {
             case .version: "version"
             case .list, .status: "list"
+            case .actions: "actions"
             case .ban: "ban"
             case .unban: "unban"
             case .unbanEverywhere: "unban in every jail"

@@ -7,6 +7,8 @@ enum ClientReply: Hashable, Sendable {
     case version(ClientVersion)
     /// The addresses that the jail bans. Texts that are no addresses, which fail2ban bans too, are left out.
     case banned([Address])
+    /// The names of the jail's actions, separated by commas.
+    case actions(String)
     /// How many bans were made or lifted.
     case count(Int)
     case failure(ClientFailure)
@@ -53,6 +55,8 @@ extension ClientReply {
                 return
             }
             self = .banned(addresses(in: line))
+        case .actions:
+            self = .actions(brief(last))
         case .ban(let asked), .unban(let asked), .unbanEverywhere(let asked):
             if let count = Int(head(last)), count >= 0 {
                 self = .count(count)

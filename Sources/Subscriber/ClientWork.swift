@@ -50,7 +50,7 @@ struct ClientWork: Sendable {
     /// Takes back a call that was not carried out, or not for certain.
     mutating func putBack(_ command: ClientCommand) {
         switch command {
-        case .version, .list, .status: break
+        case .version, .list, .status, .actions: break
         case .ban(let addresses): for address in addresses { bans.append(address) }
         case .unban(let addresses): for address in addresses { unbans.append(address) }
         case .unbanEverywhere(let addresses): for address in addresses { unbansEverywhere.append(address) }

@@ -175,6 +175,28 @@ import Wire
         #expect(notices == [.told(.unban(try addresses("192.0.2.1")), count: 0, took: .zero)])
     }
 
+    @Test mutating func aPrefixThatAnOldNftablesActionCannotHoldIsSaidToBeWithoutEffect() throws {
+        settle()
+        rig.fail2ban.actions = "mail, nftables-allports"
+        rig.notices = []
+        try rig.ban("192.0.2.1", "198.51.100.0/24")
+        rig.tellAll()
+        let version = try #require(ClientVersion("1.0.2"))
+        let expected = ClientDialogue.Notice.unenforced(
+            try addresses("198.51.100.0/24"), actions: "mail, nftables-allports", version)
+        #expect(rig.notices.dropFirst() == [expected])
+    }
+
+    @Test(arguments: [("1.0.2", "iptables-allports"), ("1.1.1", "nftables-allports")])
+    mutating func aPrefixThatIsEnforcedIsNoTrouble(_ sample: (version: String, actions: String)) throws {
+        (rig.fail2ban.version, rig.fail2ban.actions) = sample
+        settle()
+        rig.notices = []
+        try rig.ban("198.51.100.0/24")
+        rig.tellAll()
+        #expect(rig.notices.count == 1)
+    }
+
     @Test mutating func drainingTellsWhatWaitsAndTriesNothingAgain() throws {
         settle()
         try rig.ban("192.0.2.1")

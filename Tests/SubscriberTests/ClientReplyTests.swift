@@ -21,6 +21,9 @@ import Wire
         Sample(text: "3\n", command: "ban", reply: .count(3)),
         Sample(text: "0\n", command: "ban", reply: .count(0)),
         Sample(text: "1\n", command: "unban", reply: .count(1)),
+        Sample(
+            text: "The jail fail2ban-cluster has the following actions:\nnftables-allports\n", command: "actions",
+            reply: .actions("nftables-allports")),
         Sample(text: "2\n", command: "unbanEverywhere", reply: .count(2)),
         Sample(
             text: head + "NOK: (\"not banned: ['192.0.2.1']\",)\nnot banned: ['192.0.2.1']\n", command: "unban",
@@ -60,6 +63,7 @@ import Wire
             case "unban": .unban(addresses)
             case "unbanEverywhere": .unbanEverywhere(addresses)
             case "list": .list
+            case "actions": .actions
             default: .version
             }
         #expect(ClientReply(Array(sample.text.utf8), to: command) == sample.reply)

@@ -11,6 +11,7 @@ struct FakeFail2ban {
     var isUp = true
     var hasJail = true
     var isPermitted = true
+    var actions = "nothing"
     /// Addresses that its banip refuses.
     var indigestible: Set<Address> = []
     private(set) var banned: Set<Address> = []
@@ -46,11 +47,12 @@ struct FakeFail2ban {
         switch command {
         case .version: return ClientVersion(version).map(ClientReply.version) ?? .failure(.unclear(version))
         case .unbanEverywhere(let addresses): return .count(remove(addresses))
-        case .list, .status, .ban, .unban: break
+        case .list, .status, .actions, .ban, .unban: break
         }
         guard hasJail else { return .failure(.unknownJail) }
         switch command {
         case .list, .status: return .banned(Array(banned))
+        case .actions: return .actions(actions)
         case .ban(let addresses):
             var count = 0
             for address in addresses {
