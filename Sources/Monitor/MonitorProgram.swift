@@ -35,17 +35,18 @@ public enum MonitorProgram: Service {
         }
     }
 
-    private static func logFindings(_ settings: MonitorSettings) -> [Finding] {
-        let descriptor = open(settings.logPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor < 0 else {
-            close(descriptor)
-            return []
+    static func logFindings(_ settings: MonitorSettings) -> [Finding] {
+        let problem: LogTailError?
+        do throws(LogTailError) {
+            problem = try LogTail(path: settings.logPath, from: .end, now: .now).problem
+        } catch {
+            problem = error
         }
-        let error = LogTailError("open \(settings.logPath)", errno)
+        guard let problem else { return [] }
         // A log that is not there yet is awaited; one that may not be read stays unread.
         return [
-            error.code == EACCES
-                ? Finding(.problem, "\(error)", exitStatus: .permission) : Finding(.warning, "\(error)")
+            problem.code == EACCES
+                ? Finding(.problem, "\(problem)", exitStatus: .permission) : Finding(.warning, "\(problem)")
         ]
     }
 

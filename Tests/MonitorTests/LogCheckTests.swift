@@ -1,6 +1,7 @@
 // What `check --log` tells of the corpus and of the operator's choice of jails.
 
 import Daemon
+import Glibc
 import Testing
 import Wire
 
@@ -88,5 +89,16 @@ import Wire
         #expect(told[1].hasPrefix("2: not reported: longer than a line that bans can be"))
         #expect(told[2].hasPrefix("3: reported as"))
         #expect(told[3].hasPrefix("3 lines: 2 bans reported"))
+    }
+
+    @Test func theProgramsCheckTellsOfALogThatCannotBeFollowed() throws {
+        let log = try LogFolder()
+        var settings = MonitorSettings()
+        settings.logPath = log.path
+        #expect(MonitorProgram.logFindings(settings).map(\.text) == ["\(LogTailError("open \(log.path)", ENOENT))"])
+        log.create()
+        #expect(MonitorProgram.logFindings(settings) == [])
+        settings.logPath = log.folder
+        #expect(MonitorProgram.logFindings(settings).map(\.text) == ["\(LogTailError("open \(log.folder)", EINVAL))"])
     }
 }
