@@ -260,6 +260,37 @@ struct BanTable {
         }
     }
 
+    /// The bans behind `after` in key order as a snapshot has them: named by who carries them, with their ends and without numbers. As
+    /// many as fit `bytes`, and the address to go on behind; `nil` when there are no more.
+    func snapshot(after: Address?, bytes: Int) -> (bans: [Event], next: Address?) {
+        var bans: [Event] = []
+        var size = 0
+        var last = after
+        while true {
+            let page = bannedAddresses.page(after: last, limit: 256)
+            for address in page {
+                if let ban = announcedBan(of: address) {
+                    var line: [UInt8] = []
+                    ban.appendLine(to: &line)
+                    size += line.count + 1
+                    if size > bytes { return (bans, last) }
+                    bans.append(ban)
+                }
+                last = address
+            }
+            if page.count < 256 { return (bans, nil) }
+        }
+    }
+
+    private func announcedBan(of address: Address) -> Event? {
+        guard let record = records[address], let end = record.announced else { return nil }
+        let carrier = record.carrier(quorum: quorum, holders: holders)
+        guard let carrier else { return nil }
+        let holder = holders[Int(carrier.holder)]
+        let cause: Event.Cause = carrier == record.order ? .operator : .held
+        return Event(host: holder.host, jail: holder.jail, action: .ban, address: address, end: BanEnd(deadline: end), cause: cause)
+    }
+
     /// The banned addresses behind `after` in key order, at most `limit`.
     func banned(after: Address?, limit: Int) -> [Listed] {
         bannedAddresses.page(after: after, limit: limit).compactMap { address in

@@ -31,7 +31,11 @@ final class Journal {
         }
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { db in try Journal.prepare(db, path: path) }
+            try database.write { db in
+                try Journal.prepare(db, path: path)
+                // Numbers only grow, so this index is appended to.
+                try db.execute(sql: "CREATE UNIQUE INDEX IF NOT EXISTS event_number ON event (number) WHERE number IS NOT NULL")
+            }
         } catch let error as JournalError {
             throw error
         } catch {
@@ -134,16 +138,46 @@ final class Journal {
         try read("replay") { db in
             let rows = try Row.fetchCursor(
                 db,
-                sql: """
-                    SELECT row, number, kind, admitted, seen, host, jail, action, address, end, cause, plain, move, line, refusal
-                    FROM event ORDER BY row
-                    """)
+                sql: "SELECT \(JournalRow.columnNames) FROM event ORDER BY row")
             while let row = try rows.next() {
                 guard let (entry, admitted) = JournalRow.entry(row) else {
                     throw JournalError(.damaged, "replay \(self.path)", "row \(row[0] as Int64) does not make sense")
                 }
                 work(entry, admitted)
             }
+        }
+    }
+
+    /// Every term with the number of its first announcement, the present one last.
+    func terms() throws(JournalError) -> [(term: Term, first: UInt64)] {
+        try read("read terms") { db in
+            try Row.fetchAll(db, sql: "SELECT id, first FROM term ORDER BY rowid").map { row in
+                guard let term = Term(row[0]), let first = UInt64(exactly: row[1] as Int64) else {
+                    throw JournalError(.damaged, "read terms of \(self.path)", "a term does not make sense")
+                }
+                return (term, first)
+            }
+        }
+    }
+
+    /// The announcements behind a number, in order, as far as their lines fit a body.
+    func announcements(after last: UInt64) throws(JournalError) -> [Event] {
+        try read("read announcements") { db in
+            var announcements: [Event] = []
+            var bytes = 0
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT \(JournalRow.columnNames) FROM event WHERE number > ? ORDER BY number", arguments: [Int64(clamping: last)])
+            while let row = try rows.next() {
+                guard let announcement = JournalRow.entry(row)?.0.announcement else {
+                    throw JournalError(.damaged, "read announcements of \(self.path)", "row \(row[0] as Int64) does not make sense")
+                }
+                var line: [UInt8] = []
+                announcement.appendLine(to: &line)
+                bytes += line.count + 1
+                if bytes > Message.sizeLimit { break }
+                announcements.append(announcement)
+            }
+            return announcements
         }
     }
 

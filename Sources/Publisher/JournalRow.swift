@@ -6,6 +6,9 @@ import Wire
 /// How a journal's entry is spread over the columns number, kind, admitted, seen, host, jail, action, address, end, cause, plain,
 /// move, line, refusal. Texts are the wire's, so that sqlite3 shows what happened.
 enum JournalRow {
+    /// The columns that ``entry(_:)`` reads, in its order.
+    static let columnNames = "row, number, kind, admitted, seen, host, jail, action, address, end, cause, plain, move, line, refusal"
+
     private static let admitted = "admitted"
     private static let refused = "refused"
     private static let announced = "announced"
@@ -46,7 +49,7 @@ enum JournalRow {
         ]
     }
 
-    /// The entry of a row of `SELECT row, number, kind, …`; `nil` when it doesn't make sense.
+    /// The entry of a row of ``columnNames``; `nil` when it doesn't make sense.
     static func entry(_ row: Row) -> (JournalEntry, admitted: Timestamp)? {
         let admitted = Timestamp(milliseconds: row[3])
         let kind: String = row[2]

@@ -127,6 +127,9 @@ struct Ledger {
     /// The number of the first announcement that this start makes.
     var firstNumberOfTerm: UInt64 { committedNumber }
 
+    /// The number of the last announcement that is on disk; 0 when there is none.
+    var committedLastNumber: UInt64 { committedNumber - 1 }
+
     /// ``pending`` is on disk. Returns what must be broadcast, in the order of its numbers.
     mutating func commit() -> [Event] {
         let announcements = pending.entries.compactMap(\.entry.announcement)

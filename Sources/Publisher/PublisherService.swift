@@ -28,6 +28,7 @@ struct PublisherService: ~Copyable {
     private var sockets: PublisherSockets
     private var ledger: Ledger
     private var plainReception: PlainReception
+    private var syncDesk: SyncDesk
     private var broadcaster: Broadcaster
     private var polled = PollSet()
     /// Connections that receive broadcasts, for the pace of frames.
@@ -54,6 +55,7 @@ struct PublisherService: ~Copyable {
             admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
             table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime))
         let term = try PublisherService.resume(&ledger, from: journal, now: .now)
+        let terms = try journal.terms()
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
         let context = try Context()
@@ -73,6 +75,7 @@ struct PublisherService: ~Copyable {
         self.gate = gate
         self.authenticator = authenticator
         self.sockets = sockets
+        syncDesk = SyncDesk(terms: terms)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
         // Nobody is admitted before the names in ignoreip are known, unless they can't be resolved.
@@ -182,10 +185,24 @@ struct PublisherService: ~Copyable {
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
             let sender = delivery.userID.flatMap { Hostname($0) }
-            let message = Reception(hosts: gate.hosts).answer(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: .now)
+            let outcome = Reception(hosts: gate.hosts).take(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: .now)
+            let message =
+                switch outcome {
+                case .answer(let message): message
+                case .sync(let request): sync(request)
+                }
             answers.append(Answer(envelope: Array(frames[..<2]), message: message))
         }
         return answers
+    }
+
+    private mutating func sync(_ request: SyncRequest) -> Message {
+        do throws(JournalError) {
+            return try syncDesk.answer(request, ledger: ledger, journal: journal, now: .now)
+        } catch {
+            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
+            return RequestRefusal(.storage, "the journal can't be read: \(error.reason)").message(term: term)
+        }
     }
 
     private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {

@@ -8,13 +8,21 @@ struct Reception {
     /// The keys that may connect, and what each may do.
     var hosts: AuthorizedHosts
 
-    /// The answer to a request.
+    /// What becomes of a request.
+    enum Outcome {
+        /// The answer, once what the request changed is on disk.
+        case answer(Message)
+        /// A subscriber that missed something, whom the journal can tell.
+        case sync(SyncRequest)
+    }
+
+    /// Takes a request.
     ///
     /// - Parameters:
     ///   - frames: the request without its envelope.
     ///   - sender: the host that the connection's key belongs to; `nil` when it belongs to none, which only a key that was removed
     ///     from `authorized_hosts` after it connected can show.
-    func answer(_ frames: [[UInt8]], from sender: Hostname?, ledger: inout Ledger, term: Term, now: Timestamp) -> Message {
+    func take(_ frames: [[UInt8]], from sender: Hostname?, ledger: inout Ledger, term: Term, now: Timestamp) -> Outcome {
         do throws(RequestRefusal) {
             let request = try parse { () throws(MessageError) in try Message(frames: frames) }
             guard let sender, let roles = hosts.roles(of: sender) else {
@@ -24,19 +32,24 @@ struct Reception {
             case .report:
                 try require(.monitor, of: roles, sender: sender)
                 let report = try parse { () throws(MessageError) in try Report(request) }
-                return ledger.take(report, from: sender, term: term, now: now).message
+                return .answer(ledger.take(report, from: sender, term: term, now: now).message)
             case .order:
                 try require(.operator, of: roles, sender: sender)
                 let order = try parse { () throws(MessageError) in try Order(request) }
                 if let refusal = ledger.take(order, from: sender, now: now) { throw RequestRefusal(.malformed, refusal.reason) }
-                return Message(.acknowledged, ["term": term.description, "number": String(ledger.nextNumber - 1)])
+                return .answer(Message(.acknowledged, ["term": term.description, "number": String(ledger.nextNumber - 1)]))
+            case .sync:
+                guard !roles.isDisjoint(with: [.subscriber, .operator]) else {
+                    throw RequestRefusal(.role, "\(sender) has neither the role subscriber nor operator")
+                }
+                return .sync(try parse { () throws(MessageError) in try SyncRequest(request) })
             case .query:
-                return try BanList.answer(to: request, table: ledger.table, term: term, now: now)
+                return .answer(try BanList.answer(to: request, table: ledger.table, term: term, now: now))
             default:
                 throw RequestRefusal(.verb, "\(request.verb.rawValue) is not a request that this publisher knows")
             }
         } catch {
-            return error.message(term: term)
+            return .answer(error.message(term: term))
         }
     }
 

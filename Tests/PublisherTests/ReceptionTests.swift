@@ -23,8 +23,12 @@ import ZeroMQ
         reception = Reception(hosts: hosts)
     }
 
-    mutating func ask(_ message: Message, from name: String?) throws -> Message {
-        reception.answer(message.frames, from: try name.map { try host($0) }, ledger: &ledger, term: term, now: at(0))
+    mutating func ask(_ message: Message, from name: String?) throws -> Message { try ask(frames: message.frames, from: name) }
+
+    mutating func ask(frames: [[UInt8]], from name: String?) throws -> Message {
+        let outcome = reception.take(frames, from: try name.map { try host($0) }, ledger: &ledger, term: term, now: at(0))
+        guard case .answer(let message) = outcome else { return Message(.ok, [:]) }
+        return message
     }
 
     func report() throws -> Message {
@@ -60,7 +64,7 @@ import ZeroMQ
             ([good[0], good[1], good[2], [UInt8](repeating: 65, count: Message.sizeLimit + 1)], .toolarge),
         ]
         for (frames, code) in cases {
-            let answer = reception.answer(frames, from: try host("web1"), ledger: &ledger, term: term, now: at(0))
+            let answer = try ask(frames: frames, from: "web1")
             #expect(RequestRefusal(answer)?.code == code)
             #expect(answer.header.term == term)
         }

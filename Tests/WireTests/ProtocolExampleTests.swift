@@ -40,6 +40,8 @@ import Wire
         case .acknowledged:
             #expect(message.header.term != nil && message.header.number("number") != nil)
             return message
+        case .sync: return try SyncRequest(message).message
+        case .events, .snapshot: return try SyncAnswer(message).message(first: message.header.number("first") ?? 0)
         case .query:
             #expect(message.header["what"] == "bans")
             #expect(Address(message.header["after"] ?? "") != nil)
@@ -103,7 +105,7 @@ import Wire
             #expect(shown(try read(message)) == block.text, "line \(block.line)")
         }
         let verbs = try Set(blocks.map { try message($0).verb })
-        #expect(verbs == [.report, .order, .query, .acknowledged, .refused, .json])
+        #expect(verbs == [.report, .order, .query, .sync, .acknowledged, .refused, .json, .events, .snapshot])
     }
 
     @Test func everyPlainFrameInTheDocumentIsWhatTheCodePrints() throws {

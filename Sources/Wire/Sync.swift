@@ -1,0 +1,127 @@
+// What travels: a subscriber's question for what it missed, and the publisher's answer: announcements, or a page of all bans.
+
+/// `SYNC`: which announcements a subscriber lacks, or all bans, page by page.
+public struct SyncRequest: Sendable, Equatable {
+    /// The term whose announcements the subscriber had last; `nil` when it never had any.
+    public var term: Term?
+    /// The number of the last announcement that it has; 0 when it has none.
+    public var last: UInt64
+    /// Whether it wants all bans, since it has none: it has just started.
+    public var wantsAll: Bool
+    /// The last address of the snapshot's page before; `nil` for a first page, or for announcements.
+    public var after: Address?
+
+    public init(term: Term?, last: UInt64, wantsAll: Bool = false, after: Address? = nil) {
+        self.term = term
+        self.last = last
+        self.wantsAll = wantsAll
+        self.after = after
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard message.verb == .sync else { throw .verb }
+        guard let last = message.header.number("last") else { throw .malformed("last") }
+        var term: Term?
+        if let text = message.header["term"], text != "-" {
+            guard let known = Term(text) else { throw .malformed("term") }
+            term = known
+        }
+        var after: Address?
+        if let text = message.header["after"] {
+            guard let address = Address(text) else { throw .malformed("after") }
+            after = address
+        }
+        guard ["yes", "no", nil].contains(message.header["all"]) else { throw .malformed("all") }
+        self.init(term: term, last: last, wantsAll: message.header["all"] == "yes", after: after)
+    }
+
+    public var message: Message {
+        var header: Header = ["term": term?.description ?? "-", "last": String(last), "all": wantsAll ? "yes" : "no"]
+        header["after"] = after?.description
+        return Message(.sync, header)
+    }
+}
+
+/// `EVENTS` or `SNAPSHOT`: the answer to `SYNC`.
+public struct SyncAnswer: Sendable, Equatable {
+    public enum Content: Sendable, Equatable {
+        /// The announcements behind `last`, as far as they fit, numbered without a gap; empty when there are none. `isLast` says whether
+        /// there are no more.
+        case announcements([Event], isLast: Bool)
+        /// Addresses that are banned, in key order, without numbers. The snapshot is true at `number` or later; announcements behind
+        /// that of the first page make it exact. `next` is what to ask for the next page with; `nil` on the last one. `isKnownTerm` says
+        /// whether the publisher knows the term that was asked with, so that what the snapshot lacks isn't banned any more for certain.
+        case snapshot([Event], number: UInt64, next: Address?, isKnownTerm: Bool)
+    }
+
+    /// The publisher's present term.
+    public var term: Term
+    /// The publisher's clock when it answered. Ends are on this clock.
+    public var now: Timestamp
+    public var content: Content
+
+    public init(term: Term, now: Timestamp, _ content: Content) {
+        self.term = term
+        self.now = now
+        self.content = content
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard let term = message.header.term else { throw .malformed("term") }
+        guard let now = message.header.time("now") else { throw .malformed("now") }
+        var events: [Event] = []
+        try message.forEachBodyLine { (line) throws(MessageError) in
+            do throws(EventLineError) {
+                events.append(try Event(line: line))
+            } catch {
+                throw .malformed("line \(events.count + 1): \(error.rawValue)")
+            }
+        }
+        switch message.verb {
+        case .events:
+            guard let first = message.header.number("first") else { throw .malformed("first") }
+            for (offset, event) in events.enumerated() where event.number != first + UInt64(offset) {
+                throw .malformed("line \(offset + 1): not numbered as the header says")
+            }
+            guard let more = message.header["more"], more == "yes" || more == "no" else { throw .malformed("more") }
+            self.init(term: term, now: now, .announcements(events, isLast: more == "no"))
+        case .snapshot:
+            guard let number = message.header.number("number") else { throw .malformed("number") }
+            var next: Address?
+            if let text = message.header["next"] {
+                guard let address = Address(text) else { throw .malformed("next") }
+                next = address
+            }
+            guard events.allSatisfy({ $0.action == .ban && $0.number == nil }) else {
+                throw .malformed("a snapshot has unnumbered bans only")
+            }
+            guard let known = message.header["known"], known == "yes" || known == "no" else { throw .malformed("known") }
+            self.init(term: term, now: now, .snapshot(events, number: number, next: next, isKnownTerm: known == "yes"))
+        default: throw .verb
+        }
+    }
+
+    /// - Parameter first: in `EVENTS`, the number behind the `last` of the request.
+    public func message(first: UInt64) -> Message {
+        var header: Header = ["term": term.description, "now": now.description]
+        let events: [Event]
+        let verb: Message.Verb
+        switch content {
+        case .announcements(let announcements, let isLast):
+            (verb, events) = (.events, announcements)
+            header["first"] = String(first)
+            header["more"] = isLast ? "no" : "yes"
+        case .snapshot(let bans, let number, let next, let isKnownTerm):
+            (verb, events) = (.snapshot, bans)
+            header["known"] = isKnownTerm ? "yes" : "no"
+            header["number"] = String(number)
+            header["next"] = next?.description
+        }
+        var body: [UInt8] = []
+        for event in events {
+            event.appendLine(to: &body)
+            body.append(UInt8(ascii: "\n"))
+        }
+        return Message(verb, header, body: body)
+    }
+}
