@@ -1,18 +1,23 @@
-// Stage 3, reception: from the bytes of a broadcast to what changes in the wanted set.
+// Stage 3, reception: from the bytes of broadcasts and answers to what changes in the wanted set.
 
 import Wire
 
-/// Takes broadcasts in the order in which they arrive, and holds what they amount to.
+/// Takes broadcasts and answers in the order in which they arrive, and holds what they amount to.
 public struct BroadcastIntake: Sendable {
-    /// What one frame meant.
-    public struct Result: Hashable, Sendable {
-        public var finding = GapTracker.Finding.none
+    /// What one frame or answer meant.
+    public struct Result: Sendable, Equatable {
         /// In the order of the announcements.
         public var changes: [WantedSet.Change] = []
         /// Bans that this host refuses, and the rules that say so.
         public var refused: [Refused] = []
-        /// How many announcements were new.
+        /// How many announcements or bans were new.
         public var fresh = 0
+        /// What to ask the publisher now, in place of what may be under way.
+        public var question: SyncRequest?
+        /// How many bans a snapshot had that was taken over, and whether what it lacks isn't banned for certain.
+        public var adopted: Adopted?
+        /// Everything that was announced has been applied, after something was missing.
+        public var isUpToDate = false
     }
 
     public struct Refused: Hashable, Sendable {
@@ -20,33 +25,76 @@ public struct BroadcastIntake: Sendable {
         public let rule: String
     }
 
+    public struct Adopted: Hashable, Sendable {
+        public let count: Int
+        public let isCertain: Bool
+    }
+
     public private(set) var wanted: WantedSet
-    public private(set) var tracker = GapTracker()
+    private var catchUp: CatchUp
 
-    /// - Parameter origin: Any instant not later than those given to the other functions.
-    public init(origin: ContinuousClock.Instant) { wanted = WantedSet(origin: origin) }
+    /// - Parameters:
+    ///   - origin: Any instant not later than those given to the other functions.
+    ///   - formerTerm: The publisher's term that this host followed before it started; `nil` when it never did.
+    public init(origin: ContinuousClock.Instant, formerTerm: Term? = nil) {
+        wanted = WantedSet(origin: origin)
+        catchUp = CatchUp(formerTerm: formerTerm)
+    }
 
-    /// Takes one frame. A gap before it is a finding, and what it holds is applied all the same: the later announcements of an address are the
-    /// valid ones. Asking the publisher for what is missing (SYNC) starts from the finding.
+    /// Up to where everything was applied; `nil` before the first snapshot.
+    public var position: CatchUp.Position? { catchUp.position }
+
+    /// The first question.
+    public mutating func begin(now: ContinuousClock.Instant) -> Result { perform(catchUp.begin(), now: now) { _ in nil } }
+
+    /// Takes one frame.
     ///
     /// - Parameter refusal: The rule of this host that forbids to ban an address, `nil` when none does.
     /// - Throws: When the frame is not a broadcast; then nothing has changed.
     public mutating func take(
         frame: [UInt8], now: ContinuousClock.Instant, refusal: (Address) -> String?
     ) throws(BroadcastError) -> Result {
-        let broadcast = try Broadcast(frame: frame.span)
-        let placement = tracker.place(broadcast)
-        var result = Result(finding: placement.finding, fresh: placement.fresh.count)
-        for event in broadcast.events[placement.fresh] {
-            switch wanted.apply(event, publisherNow: broadcast.now, now: now, refusal: refusal) {
-            case .changed(let change): result.changes.append(change)
-            case .refused(let rule, let lifted):
-                result.refused.append(Refused(announcement: event, rule: rule))
-                if let lifted { result.changes.append(lifted) }
-            case .unchanged: break
+        let steps = catchUp.take(try Broadcast(frame: frame.span))
+        return perform(steps, now: now, refusal: refusal)
+    }
+
+    /// Takes the publisher's answer to the question that was asked last.
+    public mutating func take(_ answer: SyncAnswer, now: ContinuousClock.Instant, refusal: (Address) -> String?) -> Result {
+        perform(catchUp.take(answer), now: now, refusal: refusal)
+    }
+
+    private mutating func perform(
+        _ steps: [CatchUp.Step], now: ContinuousClock.Instant, refusal: (Address) -> String?
+    ) -> Result {
+        var result = Result()
+        for step in steps {
+            switch step {
+            case .apply(let events, let publisherNow):
+                for event in events { apply(event, publisherNow, now, refusal, &result) }
+            case .adopt(let bans, let publisherNow, let isCertain):
+                let lacking = Set(wanted.addresses).subtracting(bans.lazy.map(\.address))
+                for ban in bans { apply(ban, publisherNow, now, refusal, &result) }
+                result.changes += wanted.withdraw(lacking, isCertain: isCertain, now: now)
+                result.adopted = Adopted(count: bans.count, isCertain: isCertain)
+            case .ask(let request): result.question = request
+            case .upToDate: result.isUpToDate = true
             }
         }
         return result
+    }
+
+    private mutating func apply(
+        _ event: Event, _ publisherNow: Timestamp, _ now: ContinuousClock.Instant, _ refusal: (Address) -> String?,
+        _ result: inout Result
+    ) {
+        result.fresh += 1
+        switch wanted.apply(event, publisherNow: publisherNow, now: now, refusal: refusal) {
+        case .changed(let change): result.changes.append(change)
+        case .refused(let rule, let lifted):
+            result.refused.append(Refused(announcement: event, rule: rule))
+            if let lifted { result.changes.append(lifted) }
+        case .unchanged: break
+        }
     }
 
     /// As ``WantedSet/expire(now:limit:)``.

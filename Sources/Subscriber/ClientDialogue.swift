@@ -8,7 +8,7 @@ import Wire
 /// any time and then restores its bans one by one, those too that were lifted meanwhile; so after each return, and whenever fewer bans were
 /// lifted than should have been there, it lists again every 5 s until two lists in a row agree with what is wanted.
 ///
-/// What the jail bans and nobody here asked for is left alone.
+/// What the jail bans and the cluster doesn't is lifted once the wanted set is complete; until then it is left alone.
 struct ClientDialogue: Sendable {
     enum Step: Hashable, Sendable {
         case tell(ClientCommand)
@@ -66,7 +66,12 @@ struct ClientDialogue: Sendable {
     private var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
     private var reported: ClientFailure?
 
-    init() {}
+    /// How often the jail is listed when all is well, since someone else may change it.
+    private let reconcile: Duration
+    /// The wanted set's ``WantedSet/completeFrom`` for which the jail was listed.
+    private var comparedFor: ContinuousClock.Instant?
+
+    init(reconcile: Duration = .seconds(300)) { self.reconcile = reconcile }
 
     /// Whether the jail's list agreed with what is wanted when it was last looked at.
     var isSettled: Bool { version != nil && agreements >= ClientDialogue.agreementsNeeded }
@@ -111,6 +116,11 @@ struct ClientDialogue: Sendable {
             self.restsUntil = nil
         }
         guard let version else { return isDraining ? .wait(until: nil) : tell(.version) }
+        if let complete = wanted.completeFrom, complete <= now, complete != comparedFor {
+            comparedFor = complete
+            agreements = 0
+            listDue = now
+        }
         if let listDue, listDue <= now {
             self.listDue = nil
             return tell(version.listsBans ? .list : .status)
@@ -119,7 +129,10 @@ struct ClientDialogue: Sendable {
         let command = work.next(version, wanted: wanted, present: present)
         let passedOver = work.takePassedOver()
         if !isSettled { watched.formUnion(passedOver) }
-        guard let command else { return .wait(until: listDue) }
+        guard let command else {
+            let complete = wanted.completeFrom.flatMap { $0 == comparedFor ? nil : $0 }
+            return .wait(until: [listDue, complete].compactMap(\.self).min())
+        }
         if !isSettled { watched.formUnion(command.unbanned) }
         return tell(command)
     }
@@ -217,10 +230,17 @@ struct ClientDialogue: Sendable {
             agrees = false
             work.unbans.append(address)
         }
+        if let complete = wanted.completeFrom, complete <= now {
+            for address in actual where !wanted.contains(address) && !watched.contains(address) && !work.unbans.contains(address) {
+                agrees = false
+                work.unbans.append(address)
+            }
+        }
         agreements = agrees ? agreements + 1 : 0
         if isSettled {
             awaited = []
             watched = []
+            listDue = now + reconcile
         } else {
             listDue = now + ClientDialogue.listInterval
         }

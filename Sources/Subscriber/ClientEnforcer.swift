@@ -16,14 +16,17 @@ final class ClientEnforcer: Enforcer {
     private let program: [String]
     private let jail: Jail
     private let log: Logger
-    private var dialogue = ClientDialogue()
+    private var dialogue: ClientDialogue
     private var channel: ClientChannel?
     private var underWay: (command: ClientCommand, since: ContinuousClock.Instant)?
     private var wakesAt: ContinuousClock.Instant?
     private var random = SystemRandomNumberGenerator()
 
-    /// - Parameter program: fail2ban-client and its arguments.
-    init(program: [String], jail: Jail, log: Logger) {
+    /// - Parameters:
+    ///   - program: fail2ban-client and its arguments.
+    ///   - reconcile: how often the jail is compared with what is wanted when all is well.
+    init(program: [String], jail: Jail, reconcile: Duration = .seconds(300), log: Logger) {
+        dialogue = ClientDialogue(reconcile: reconcile)
         self.program = program
         self.jail = jail
         self.log = log

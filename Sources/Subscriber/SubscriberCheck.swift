@@ -13,6 +13,7 @@ enum SubscriberCheck {
     static func findings(_ configuration: Configuration) -> [Finding] {
         guard let settings = configuration.subscriber else { return [] }
         var findings = keys(KeyDirectory(configuration.general.keyDirectory))
+        if settings.replyServers.isEmpty { findings.append(noReplyServer) }
         if settings.actions.contains(.fail2banClient) {
             findings += client(configuration.general.fail2banClient, settings.jail)
         }
@@ -22,6 +23,11 @@ enum SubscriberCheck {
         }
         return findings
     }
+
+    /// A file of fail2ban-zmq-tools for a host that only subscribes has no such key.
+    static let noReplyServer = Finding(
+        .problem, "zmqreplyserver is missing: the subscriber asks the publisher there for what it missed",
+        hint: "set zmqreplyserver in [subscriber] to the publisher's replybindurl", exitStatus: .configuration)
 
     private static func keys(_ keys: KeyDirectory) -> [Finding] {
         var findings: [Finding] = []

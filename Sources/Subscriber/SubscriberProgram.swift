@@ -17,15 +17,25 @@ public enum SubscriberProgram: Service {
         guard let settings = configuration.subscriber else { return }
         let log = Logger(label: programName)
         let keys = KeyDirectory(configuration.general.keyDirectory)
-        let source = try BroadcastSource(
-            in: try Context(), endpoints: settings.publishers, own: try keys.hostKeys(), publisher: try keys.publisherPublicKey())
+        let (context, own, publisher) = (try Context(), try keys.hostKeys(), try keys.publisherPublicKey())
+        let source = try BroadcastSource(in: context, endpoints: settings.publishers, own: own, publisher: publisher)
+        let client = RequestClient(
+            in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
+        let followed = FollowedTerm(path: configuration.general.stateDirectory + "/subscriber.term")
         var service = SubscriberService(
-            source: source, protection: try Protection(settings, now: .now, log: log),
+            source: source, client: client, formerTerm: followed.read(), protection: try Protection(settings, now: .now, log: log),
             enforcers: enforcers(settings, configuration.general, log), settings: settings, log: log)
         try service.run(
             signals: lifecycle.signals,
             SubscriberService.Links(
                 ready: { lifecycle.ready() },
+                follow: { position in
+                    do throws(SystemError) {
+                        try followed.write(position)
+                    } catch {
+                        log.warning("\(error); after a start, what the publisher does not know stays banned for a while")
+                    }
+                },
                 reload: { apply in
                     lifecycle.reload { next in
                         guard let settings = next.subscriber else {
@@ -40,7 +50,8 @@ public enum SubscriberProgram: Service {
     static func enforcers(_ settings: SubscriberSettings, _ general: GeneralSettings, _ log: Logger) -> [any Enforcer] {
         settings.actions.map { action -> any Enforcer in
             switch action {
-            case .fail2banClient: ClientEnforcer(program: general.fail2banClient, jail: settings.jail, log: log)
+            case .fail2banClient:
+                ClientEnforcer(program: general.fail2banClient, jail: settings.jail, reconcile: settings.reconcile, log: log)
             case .log: LogEnforcer(hostname: general.hostname, prefix: settings.prefixFilter)
             case .exec: ExecEnforcer(command: ExecCommand(settings.execCommand), prefix: settings.prefixFilter, log: log)
             case .dryRun: DryRunEnforcer(log: log)

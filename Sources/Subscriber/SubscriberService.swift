@@ -11,6 +11,8 @@ struct SubscriberService: ~Copyable {
     struct Links {
         /// Called once, when broadcasts arrive or are being tried for.
         var ready: () -> Void
+        /// Everything up to here has been applied: called when the host is up to date again, and at the end.
+        var follow: (CatchUp.Position) -> Void
         /// The configuration is to be read again; hands over what it says.
         var reload: ((SubscriberSettings) throws -> Void) -> Void
     }
@@ -30,6 +32,8 @@ struct SubscriberService: ~Copyable {
     static let mostEndsPerTurn = 10_000
 
     private var source: BroadcastSource
+    private var client: RequestClient
+    private var troubles = RateLimit(burst: 2, interval: .seconds(60))
     private let protection: Protection
     private let enforcers: [any Enforcer]
     private let settings: SubscriberSettings
@@ -45,16 +49,18 @@ struct SubscriberService: ~Copyable {
     private var refusals = RateLimit(burst: 20, interval: .seconds(1))
 
     init(
-        source: consuming BroadcastSource, protection: Protection, enforcers: [any Enforcer], settings: SubscriberSettings, log: Logger,
+        source: consuming BroadcastSource, client: consuming RequestClient, formerTerm: Term? = nil, protection: Protection,
+        enforcers: [any Enforcer], settings: SubscriberSettings, log: Logger,
         limits: Limits = Limits(), now: ContinuousClock.Instant = .now
     ) {
         self.source = source
+        self.client = client
         self.protection = protection
         self.enforcers = enforcers
         self.settings = settings
         self.limits = limits
         self.log = log
-        intake = BroadcastIntake(origin: now)
+        intake = BroadcastIntake(origin: now, formerTerm: formerTerm)
         silence = SilenceWatch(now: now)
         readyDeadline = now + limits.ready
     }
@@ -64,15 +70,22 @@ struct SubscriberService: ~Copyable {
         log.info("enforcing by \(enforcers.map(\.name).joined(separator: ", "))")
         // The enforcers get ready while the connection is made.
         for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: .now) }
+        try handle(intake.begin(now: .now), links, .now)
         while true {
             try wait(signals)
             let now = ContinuousClock.now
             takeSignals(signals, links, now)
             if protection.advance(now: now) { pass(intake.review { protection.refusal(for: $0) }) }
-            if drainDeadline == nil { try receive(links, now) }
+            if drainDeadline == nil {
+                try receive(links, now)
+                try receiveAnswer(links, now)
+            }
             pass(intake.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
             for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: now) }
-            if let drainDeadline, now >= drainDeadline || enforcers.allSatisfy({ $0.isDrained }) { return }
+            if let drainDeadline, now >= drainDeadline || enforcers.allSatisfy({ $0.isDrained }) {
+                if let position = intake.position { links.follow(position) }
+                return
+            }
         }
     }
 
@@ -83,7 +96,8 @@ struct SubscriberService: ~Copyable {
         var deadlines = [protection.deadline, readyDeadline, drainDeadline, intake.wanted.nextExpiry]
         if drainDeadline == nil {
             source.add(to: &polled)
-            deadlines.append(silence.deadline)
+            client.add(to: &polled)
+            deadlines += [silence.deadline, client.deadline]
         }
         for enforcer in enforcers {
             enforcer.add(to: &polled)
@@ -122,11 +136,7 @@ struct SubscriberService: ~Copyable {
         for _ in 0..<SubscriberService.mostFramesPerTurn where events < SubscriberService.mostEventsPerTurn {
             guard let frame = try source.receive() else { break }
             if silence.heard(now: now) { log.notice("broadcasts arrive again") }
-            if readyDeadline != nil {
-                readyDeadline = nil
-                links.ready()
-            }
-            events += take(frame, now)
+            events += try take(frame, links, now)
         }
         if case .renew(let isFirst) = silence.advance(now: now, using: &random) {
             if isFirst {
@@ -135,7 +145,9 @@ struct SubscriberService: ~Copyable {
             try source.renew()
         }
         if let deadline = readyDeadline, now >= deadline {
-            log.warning("no broadcast yet from \(endpoints); retrying. Remedy: see that the publisher runs, and authorises this host's key")
+            log.warning(
+                "nothing yet from the publisher at \(endpoints); retrying. Remedy: see that the publisher runs, and authorises this host's key"
+            )
             readyDeadline = nil
             links.ready()
         }
@@ -144,7 +156,7 @@ struct SubscriberService: ~Copyable {
     private var endpoints: String { settings.publishers.map(\.description).joined(separator: ", ") }
 
     /// - Returns: How many announcements were in it.
-    private mutating func take(_ frame: [UInt8], _ now: ContinuousClock.Instant) -> Int {
+    private mutating func take(_ frame: [UInt8], _ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) -> Int {
         let result: BroadcastIntake.Result
         do throws(BroadcastError) {
             result = try intake.take(frame: frame, now: now) { [protection] in protection.refusal(for: $0) }
@@ -154,9 +166,40 @@ struct SubscriberService: ~Copyable {
             }
             return 1
         }
+        try handle(result, links, now)
+        return result.fresh
+    }
+
+    /// Takes the publisher's answer to what was asked, or asks again later.
+    private mutating func receiveAnswer(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
+        guard let delivery = try client.advance(now: now) else { return }
+        let answer: SyncAnswer
+        do throws(MessageError) {
+            let message = try Message(frames: delivery.frames)
+            if let refusal = RequestRefusal(message) {
+                if let note = troubles.heldBackNote(at: now) { log.error("the publisher does not say what was missed: \(refusal)\(note)") }
+                client.retryLater(now: now, onNextEndpoint: refusal.code == .standby)
+                return
+            }
+            answer = try SyncAnswer(message)
+        } catch {
+            if let note = troubles.heldBackNote(at: now) { log.error("skipped a malformed answer: \(error)\(note)") }
+            client.retryLater(now: now)
+            return
+        }
+        try handle(intake.take(answer, now: now) { [protection] in protection.refusal(for: $0) }, links, now)
+    }
+
+    private mutating func handle(_ result: BroadcastIntake.Result, _ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
         report(result, now)
         pass(result.changes)
-        return result.fresh
+        if let question = result.question { try client.send(now: now) { question.message.frames } }
+        guard result.isUpToDate else { return }
+        if let position = intake.position { links.follow(position) }
+        if readyDeadline != nil {
+            readyDeadline = nil
+            links.ready()
+        }
     }
 
     private func pass(_ changes: [WantedSet.Change]) {
@@ -164,12 +207,17 @@ struct SubscriberService: ~Copyable {
     }
 
     private mutating func report(_ result: BroadcastIntake.Result, _ now: ContinuousClock.Instant) {
-        switch result.finding {
-        case .none: break
-        case .began(let term, let number): log.notice("broadcasts arrive; term \(term) from number \(number)")
-        case .otherTerm(let term, let before): log.warning("the publisher's term is now \(term), before \(before)")
-        case .missing(let numbers):
-            log.warning("\(numbers.count) announcements did not arrive, \(numbers.lowerBound) to \(numbers.upperBound)")
+        if let adopted = result.adopted {
+            let doubt =
+                adopted.isCertain
+                ? "" : "; what it lacks stays for \(WantedSet.doubt.components.seconds / 60) minutes, since it is new to this host"
+            log.notice("the publisher has \(adopted.count) bans\(doubt)")
+        }
+        if let question = result.question, question.after == nil, !question.wantsAll, result.adopted == nil {
+            log.notice("asking for what was announced behind number \(question.last)")
+        }
+        if result.isUpToDate, let position = intake.position {
+            log.notice("up to date, at number \(position.last) of term \(position.term)")
         }
         for refused in result.refused {
             guard let note = refusals.heldBackNote(at: now) else { continue }

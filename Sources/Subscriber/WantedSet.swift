@@ -45,6 +45,10 @@ public struct WantedSet: Sendable {
     /// the way of a broadcast, and short beside any ban.
     static let grace: Duration = .seconds(1)
 
+    /// How long what a snapshot lacks stays when the publisher's term is unknown: it may have lost its journal, and the hosts' monitors are
+    /// about to tell it what they hold.
+    static let doubt: Duration = .seconds(600)
+
     /// Instants are kept as milliseconds since this one: half the memory of an `Instant`, and there may be a million.
     private let origin: ContinuousClock.Instant
     private var wanted: [Address: Int64] = [:]
@@ -111,6 +115,27 @@ public struct WantedSet: Sendable {
         let before = wanted.updateValue(end, forKey: event.address)
         if before != end { remember(end, event.address) }
         return .changed(Change(before == nil ? .banned : .moved, event.address, announcement: event))
+    }
+
+    /// From when on what isn't wanted isn't banned for certain; `nil` before the first snapshot.
+    public private(set) var completeFrom: ContinuousClock.Instant?
+
+    /// A snapshot lacks these addresses: they are lifted, or end within ``doubt`` if that isn't certain.
+    public mutating func withdraw(_ addresses: Set<Address>, isCertain: Bool, now: ContinuousClock.Instant) -> [Change] {
+        completeFrom = isCertain ? now : now + WantedSet.doubt
+        var changes: [Change] = []
+        for address in addresses {
+            refusals[address] = nil
+            if isCertain {
+                if wanted.removeValue(forKey: address) != nil { changes.append(Change(.lifted, address)) }
+            } else if let end = wanted[address] {
+                let latest = milliseconds(now + WantedSet.doubt)
+                guard end > latest else { continue }
+                wanted[address] = latest
+                remember(latest, address)
+            }
+        }
+        return changes
     }
 
     /// Removes what ended; at most `limit` a call, so that a million ends at one time do not stop the loop.

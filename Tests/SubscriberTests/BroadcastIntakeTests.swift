@@ -18,55 +18,64 @@ import Wire
         return try intake.take(frame: broadcast.frame, now: start, refusal: refusal)
     }
 
-    @Test mutating func theFirstBroadcastMayHaveAnyNumber() throws {
-        let result = try take(1042, [try ban("192.0.2.1")])
-        #expect(result.finding == .began(term, from: 1042))
-        #expect(result.changes.map(\.kind) == [.banned])
-        #expect(intake.tracker.position?.number == 1042)
+    /// Answers what is asked, as a publisher without any ban would, at a number.
+    private mutating func begin(at number: UInt64) {
+        _ = intake.begin(now: start)
+        let none = SyncAnswer.Content.snapshot([], number: number, next: nil, isKnownTerm: true)
+        _ = intake.take(SyncAnswer(term: term, now: publisherStart, none), now: start, refusal: nobodyRefused)
+        let end = SyncAnswer.Content.announcements([], isLast: true)
+        let result = intake.take(SyncAnswer(term: term, now: publisherStart, end), now: start, refusal: nobodyRefused)
+        #expect(result.isUpToDate)
     }
 
     @Test mutating func announcementsThatFollowAreAppliedInOrder() throws {
-        _ = try take(5, [])
+        begin(at: 4)
         let result = try take(5, [try ban("192.0.2.1"), try unban("192.0.2.1"), try ban("192.0.2.1")])
-        #expect(result.finding == .none)
+        #expect(result.question == nil)
         #expect(result.changes.map(\.kind) == [.banned, .lifted, .banned])
         #expect(intake.wanted.count == 1)
     }
 
     @Test mutating func aRepeatedAnnouncementChangesNothing() throws {
+        begin(at: 4)
         _ = try take(5, [try ban("192.0.2.1"), try unban("192.0.2.1")])
         #expect(try take(5, [try ban("192.0.2.1"), try unban("192.0.2.1")]).changes.isEmpty)
         #expect(try take(5, [try ban("192.0.2.1")]).fresh == 0)
         let overlapping = try take(6, [try unban("192.0.2.1"), try ban("192.0.2.7")])
         #expect(overlapping.changes.map(\.address) == [try address("192.0.2.7")])
-        #expect(intake.tracker.position?.number == 7)
+        #expect(intake.position?.last == 7)
     }
 
-    @Test mutating func aGapIsSeenAndWhatFollowsItIsAppliedAllTheSame() throws {
-        _ = try take(5, [try ban("192.0.2.1")])
+    @Test mutating func aGapIsAskedForAndNothingBehindItIsAppliedBefore() throws {
+        begin(at: 5)
         let result = try take(9, [try ban("192.0.2.2")])
-        #expect(result.finding == .missing(6...8))
-        #expect(intake.wanted.count == 2)
-        #expect(try take(10, [try ban("192.0.2.3")]).finding == .none)
+        #expect(result.question == SyncRequest(term: term, last: 5))
+        #expect(result.changes.isEmpty)
+        let missed = try (6...9).map { number in try ban("192.0.2.\(number)", number: UInt64(number)) }
+        let answer = SyncAnswer(term: term, now: publisherStart, .announcements(missed, isLast: true))
+        let caughtUp = intake.take(answer, now: start, refusal: nobodyRefused)
+        #expect(caughtUp.isUpToDate)
+        #expect(caughtUp.changes.count == 4)
+        #expect(intake.position?.last == 9)
     }
 
-    @Test mutating func aBeatShowsThatTheLastAnnouncementsAreMissing() throws {
-        _ = try take(5, [try ban("192.0.2.1")])
-        #expect(try take(6, []).finding == .none)
-        #expect(try take(8, []).finding == .missing(6...7))
-        #expect(try take(8, []).finding == .none)
-    }
-
-    @Test mutating func numbersOfAnotherTermAreNotCompared() throws {
-        _ = try take(500, [try ban("192.0.2.1")])
-        let other = Term(id: 2)
-        let result = try take(3, [try ban("192.0.2.2")], term: other)
-        #expect(result.finding == .otherTerm(other, before: term))
-        #expect(intake.wanted.count == 2, "what was announced before is kept")
-        #expect(try take(4, [try ban("192.0.2.3")], term: other).finding == .none)
+    @Test mutating func whatASnapshotOfAKnownTermLacksIsLiftedAndOfAnUnknownOneEndsWithinTenMinutes() throws {
+        begin(at: 0)
+        _ = try take(1, [try ban("192.0.2.1"), try ban("192.0.2.2")])
+        for (isKnown, other) in [(false, Term(id: 2)), (true, Term(id: 3))] {
+            _ = try take(1, [], term: other)
+            let snapshot = SyncAnswer.Content.snapshot([try ban("192.0.2.2")], number: 0, next: nil, isKnownTerm: isKnown)
+            let result = intake.take(SyncAnswer(term: other, now: publisherStart, snapshot), now: start, refusal: nobodyRefused)
+            #expect(result.adopted == .init(count: 1, isCertain: isKnown))
+            #expect(intake.wanted.contains(try address("192.0.2.1")) == !isKnown)
+            _ = intake.take(
+                SyncAnswer(term: other, now: publisherStart, .announcements([], isLast: true)), now: start, refusal: nobodyRefused)
+            if !isKnown { #expect(intake.wanted.end(of: try address("192.0.2.1")) == start + .seconds(600)) }
+        }
     }
 
     @Test mutating func aMalformedFrameChangesNothing() throws {
+        begin(at: 0)
         _ = try take(1, [try ban("192.0.2.1")])
         var broken = Broadcast(term: term, first: 2, now: publisherStart, events: [try ban("192.0.2.2", number: 2)]).frame
         broken.append(contentsOf: Array("\nweb1|sshd|Ban|999.1.1.1|3|-|-|-|detected".utf8))
@@ -74,10 +83,11 @@ import Wire
             #expect(throws: BroadcastError.self) { _ = try intake.take(frame: frame, now: start, refusal: nobodyRefused) }
         }
         #expect(intake.wanted.count == 1)
-        #expect(try take(2, [try ban("192.0.2.2")]).finding == .none)
+        #expect(try take(2, [try ban("192.0.2.2")]).question == nil)
     }
 
     @Test mutating func refusedBansAreReportedWithTheirRule() throws {
+        begin(at: 0)
         let event = try ban("192.0.2.1", number: 1)
         let result = try take(1, [event, try ban("192.0.2.2")]) { $0 == event.address ? "ignoreip has it" : nil }
         #expect(result.refused == [.init(announcement: event, rule: "ignoreip has it")])

@@ -32,16 +32,34 @@ import Wire
         #expect(rig.fail2ban.banned.count == 2)
     }
 
-    @Test mutating func whatFail2banBansAndNobodyAnnouncedIsLeftAlone() throws {
+    @Test mutating func whatFail2banBansAndNobodyAnnouncedIsLeftAloneUntilTheWantedSetIsComplete() throws {
         rig.fail2ban.banByHand(try address("198.51.100.1"))
         try rig.ban("192.0.2.1")
         rig.pass(.seconds(60))
         #expect(rig.fail2ban.banned.contains(try address("198.51.100.1")))
+        _ = rig.wanted.withdraw([], isCertain: true, now: rig.now)
+        rig.pass(.seconds(60))
+        #expect(rig.fail2ban.banned == [try address("192.0.2.1")])
     }
 
-    @Test mutating func anIdleDialogueSaysNothing() throws {
+    @Test mutating func whatIsMissingOrTooMuchIsPutRightAtTheNextComparison() throws {
         settle()
-        #expect(rig.dialogue.next(wanted: rig.wanted, now: rig.now) == .wait(until: nil))
+        _ = rig.wanted.withdraw([], isCertain: true, now: rig.now)
+        try rig.ban("192.0.2.1")
+        rig.pass(.seconds(60))
+        rig.fail2ban.banByHand(try address("198.51.100.1"))
+        rig.fail2ban.unbanByHand(try address("192.0.2.1"))
+        rig.pass(.seconds(320))
+        #expect(rig.fail2ban.banned == [try address("192.0.2.1")])
+    }
+
+    @Test mutating func anIdleDialogueSaysNothingBeforeTheNextComparison() throws {
+        settle()
+        guard case .wait(let until?) = rig.dialogue.next(wanted: rig.wanted, now: rig.now) else {
+            Issue.record("it says something")
+            return
+        }
+        #expect(until > rig.now + .seconds(200))
     }
 
     @Test mutating func aBanLiftedBeforeItWasToldIsNothing() throws {

@@ -36,9 +36,11 @@ private struct Publisher: ~Copyable {
     let keys: KeyPair
     let hostKeys: KeyPair
     let endpoint: String
+    let requestEndpoint: String
     private let context: Context
     private var authenticator: Authenticator
     private let socket: Socket
+    private let requests: Socket
 
     init() throws {
         let (keys, hostKeys, context) = (try KeyPair.generate(), try KeyPair.generate(), try Context())
@@ -46,7 +48,12 @@ private struct Publisher: ~Copyable {
         let socket = try Socket(.publisher, in: context)
         try socket.sendHighWater(100_000)
         try socket.curveServer(keys.secretKey)
-        endpoint = try socket.bind("tcp://127.0.0.1:0")
+        let requests = try Socket(.router, in: context)
+        try requests.curveServer(keys.secretKey)
+        let (endpoint, requestEndpoint) = (try socket.bind("tcp://127.0.0.1:0"), try requests.bind("tcp://127.0.0.1:0"))
+        self.endpoint = endpoint
+        self.requestEndpoint = requestEndpoint
+        self.requests = requests
         self.keys = keys
         self.hostKeys = hostKeys
         self.context = context
@@ -54,15 +61,28 @@ private struct Publisher: ~Copyable {
         self.socket = socket
     }
 
-    /// Admits this host's key and nobody else, until it has subscribed.
+    /// Admits this host's key and nobody else, until it has subscribed and knows that nothing is banned.
     mutating func awaitSubscriber() throws {
-        while try socket.receive() == nil {
+        var isSubscribed = false
+        var isUpToDate = false
+        while !isSubscribed || !isUpToDate {
             var polled = PollSet()
             authenticator.add(to: &polled)
             polled.add(socket)
+            polled.add(requests)
             try polled.wait(until: .now + .seconds(20))
             let admitted = hostKeys.publicKey
             try authenticator.answerWaiting { $0.mechanism == .curve(admitted) ? .admit(userID: "web9") : .refuse }
+            if try socket.receive() != nil { isSubscribed = true }
+            while let question = try requests.receive() {
+                let request = try SyncRequest(Message(frames: Array(question.frames[2...])))
+                let content: SyncAnswer.Content =
+                    request.wantsAll
+                    ? .snapshot([], number: 0, next: nil, isKnownTerm: false) : .announcements([], isLast: true)
+                let answer = SyncAnswer(term: Term(id: 1), now: publisherStart, content).message(first: 1)
+                _ = try requests.send(Array(question.frames[..<2]) + answer.frames)
+                isUpToDate = !request.wantsAll
+            }
         }
     }
 
@@ -92,6 +112,7 @@ private struct Publisher: ~Copyable {
         limits: SubscriberService.Limits = .init(ready: .seconds(30), drain: .milliseconds(100))
     ) throws {
         let endpoint = try #require(Endpoint(connect: publisher.endpoint))
+        let requestEndpoint = publisher.requestEndpoint
         let (own, server, record) = (publisher.hostKeys, publisher.keys.publicKey, record)
         let hostname = try #require(Hostname("web9"))
         try runThread {
@@ -104,13 +125,16 @@ private struct Publisher: ~Copyable {
                 let log = LogEnforcer(hostname: hostname, prefix: "") { line in record.change { $0.lines.append(line) } }
                 let stuck = ClientEnforcer(
                     program: ["sh", "-c", "printf 'Fail2Ban\\n\\nfail2ban> '; read line; exec sleep 1000", "x"], jail: .cluster, log: quiet)
-                let source = try BroadcastSource(in: try Context(), endpoints: settings.publishers, own: own, publisher: server)
+                let context = try Context()
+                let source = try BroadcastSource(in: context, endpoints: settings.publishers, own: own, publisher: server)
+                let client = RequestClient(in: context, endpoints: [requestEndpoint], own: own, server: server)
                 var service = SubscriberService(
-                    source: source, protection: try Protection(settings, now: .now, log: quiet), enforcers: [log, stuck],
+                    source: source, client: client, protection: try Protection(settings, now: .now, log: quiet), enforcers: [log, stuck],
                     settings: settings,
                     log: quiet, limits: limits)
                 try service.run(
-                    signals: signals, SubscriberService.Links(ready: { record.change { $0.readyCalls += 1 } }, reload: { _ in }))
+                    signals: signals,
+                    SubscriberService.Links(ready: { record.change { $0.readyCalls += 1 } }, follow: { _ in }, reload: { _ in }))
                 record.change { $0.hasEnded = true }
             } catch {
                 record.change { $0.failure = "\(error)" }
