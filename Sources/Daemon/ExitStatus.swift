@@ -1,5 +1,8 @@
 // What the daemons share: how a program ends, and what an error must say so that the program can end so.
 
+import Glibc
+public import ZeroMQ
+
 /// The exit status of every program of this package. 64, 77 and 78 are those of sysexits(3).
 public enum ExitStatus: Int32, Sendable {
     case done = 0
@@ -19,6 +22,11 @@ public enum ExitStatus: Int32, Sendable {
 /// Its description is a sentence for the operator: what happened, to what, and what to do.
 public protocol ExitError: Error, CustomStringConvertible {
     var exitStatus: ExitStatus { get }
+}
+
+extension ZeroMQError: ExitError {
+    /// ``ExitStatus/permission`` for a port that this user may not have.
+    public var exitStatus: ExitStatus { code == EACCES ? .permission : .failed }
 }
 
 /// An error of a service that has no type of its own: a sentence and its remedy.

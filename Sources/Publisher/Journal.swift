@@ -16,6 +16,9 @@ final class Journal {
     /// "F2BC", so that file(1) and a mistaken path tell this file from any other database.
     static let applicationID: Int32 = 0x4632_4243
 
+    /// Where the journal is in `statedir`.
+    static func path(in stateDirectory: String) -> String { stateDirectory + "/journal.sqlite" }
+
     /// Opens the journal, and makes it when there is none.
     init(path: String) throws(JournalError) {
         self.path = path

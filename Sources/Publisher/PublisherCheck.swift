@@ -21,7 +21,7 @@ enum PublisherCheck {
         } catch {
             findings.append(Finding(error))
         }
-        findings += stateDirectory(configuration.general.stateDirectory)
+        findings += journal(configuration)
         if settings.standby {
             findings.append(Finding(.warning, "standby = yes does nothing in this version", hint: "remove it"))
         }
@@ -34,14 +34,15 @@ enum PublisherCheck {
         return findings
     }
 
-    /// The folder of the journal must be the publisher's to write in. One that is missing is made at the start.
-    private static func stateDirectory(_ path: String) -> [Finding] {
-        guard access(path, W_OK | X_OK) != 0, errno != ENOENT else { return [] }
-        let code = errno
+    /// The journal must be the publisher's to write. One that is missing is made at the start, and so is its folder.
+    private static func journal(_ configuration: Configuration) -> [Finding] {
+        if let finding = configuration.stateDirectoryFinding() { return [finding] }
+        let path = Journal.path(in: configuration.general.stateDirectory)
+        guard access(path, R_OK | W_OK) != 0, errno != ENOENT else { return [] }
+        let error = SystemError("write the journal \(path)")
         return [
             Finding(
-                .problem, "statedir \(path) can't be written: \(SystemError.text(of: code))",
-                hint: "give it to the publisher's user: chown USER \(path)", exitStatus: code == EACCES ? .permission : .failed)
+                .problem, error.description, hint: "give it to the publisher's user: chown USER \(path)", exitStatus: error.exitStatus)
         ]
     }
 }

@@ -15,7 +15,7 @@ public enum PublisherProgram: Service {
 
     public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
         guard let settings = configuration.publisher else { return }
-        try createFolders(configuration.general.stateDirectory, mode: 0o750)
+        try configuration.makeStateDirectory()
         var service = try PublisherService(
             settings: settings, general: configuration.general, logger: Logger(label: programName))
         try service.run(lifecycle)

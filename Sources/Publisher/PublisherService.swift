@@ -47,7 +47,7 @@ struct PublisherService: ~Copyable {
         let key = try keys.publisherSecretKey()
         let maximumBanTime = settings.maxBanTime.milliseconds
         let lock = try PidFile(path: general.stateDirectory + "/journal.lock")
-        let journal = try Journal(path: general.stateDirectory + "/journal.sqlite")
+        let journal = try Journal(path: Journal.path(in: general.stateDirectory))
         let neverBan = NeverBan(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
         let names = try NameResolution()
         try names.resolve(neverBan.names)

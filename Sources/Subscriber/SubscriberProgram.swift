@@ -38,9 +38,7 @@ public enum SubscriberProgram: Service {
                 },
                 reload: { apply in
                     lifecycle.reload { next in
-                        guard let settings = next.subscriber else {
-                            throw ServiceError("the configuration has no [subscriber] any more", hint: "stop the daemon, or put it back")
-                        }
+                        guard let settings = next.subscriber else { return }
                         try apply(settings)
                     }
                 }))

@@ -95,10 +95,11 @@ func problems(_ text: String) throws -> [String] {
         #expect(publisher.auth)
         #expect(publisher.authTokens == ["A_SECRET"])
         #expect(publisher.replyBind == PublisherSettings().replyBind)
-        #expect(configuration.warnings.map(\.subject) == ["[monitor] auth", "[monitor] authtoken"])
-        #expect(configuration.warnings.map(\.place?.line) == [7, 8])
-        #expect(configuration.warnings(for: .monitor) == configuration.warnings)
-        #expect(configuration.warnings(for: .publisher).isEmpty)
+        #expect(configuration.warnings(for: .monitor).map(\.subject) == ["[monitor] auth", "[monitor] authtoken"])
+        #expect(configuration.warnings(for: .monitor).map(\.place?.line) == [7, 8])
+        #expect(configuration.warnings(for: .publisher).map(\.subject) == ["[publisher] auth", "[publisher] authtoken"])
+        #expect(configuration.warnings(for: .publisher).map(\.place?.line) == [20, 21])
+        #expect(configuration.warnings(for: .subscriber).isEmpty)
     }
 
     @Test func aHostThatOnlySubscribesNeedsNoRequestEndpoint() throws {

@@ -48,9 +48,11 @@ struct RestartCommand<S: Service>: ParsableCommand {
 
     func run() throws {
         try reportingErrors(as: S.programName) {
-            let control = DaemonControl(S.self, try options.load())
+            let configuration = try options.load()
+            let control = DaemonControl(S.self, configuration)
             // What cannot start is not stopped.
             try control.requireSection()
+            if let failure = ChecksFailed(S.check(configuration)) { throw failure }
             _ = try control.stop(upTo: DaemonControl.stopLimit)
             let pid = try started(control, upTo: DaemonControl.startLimit)
             StandardStreams.write("\(S.programName): restarted, process \(pid)\n")

@@ -37,7 +37,7 @@ public final class Lifecycle {
     public func stopping() { manager.stopping() }
 
     /// What a service does on ``SignalDescriptor/Signal/reload``: reads the configuration again, opens the log anew, and hands the
-    /// new configuration to `apply`. Whatever fails is logged, and the daemon goes on with what it has.
+    /// new configuration, which has the service's section, to `apply`. Whatever fails is logged, and the daemon goes on with what it has.
     ///
     /// - Parameter apply: takes over what can change while the service runs. It must change nothing if it throws.
     public func reload(_ apply: (Configuration) throws -> Void) {
@@ -47,6 +47,9 @@ public final class Lifecycle {
             // Before the configuration is read: a mistake in it must not keep the log in a file that was rotated away.
             try Log.reopen()
             let configuration = try Configuration.load(configurationPath)
+            guard configuration.has(section) else {
+                throw ServiceError("\(configurationPath) has no [\(section.rawValue)] any more", hint: "Stop the daemon, or put it back")
+            }
             for warning in configuration.warnings(for: section) { log.warning("\(warning)") }
             try Log.open(configuration)
             try apply(configuration)

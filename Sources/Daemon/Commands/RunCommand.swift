@@ -62,7 +62,7 @@ struct RunCommand<S: Service>: ParsableCommand {
 }
 
 /// What keeps a daemon from starting, all of it.
-private struct ChecksFailed: ExitError {
+struct ChecksFailed: ExitError {
     let description: String
     let exitStatus: ExitStatus
 

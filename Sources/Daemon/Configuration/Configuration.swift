@@ -55,7 +55,11 @@ public struct Configuration: Sendable {
         for section in Section.allCases where section == .general || present.contains(section.rawValue) {
             guard let reader = readers[section] else { continue }
             problems += reader.problems
-            problems += reader.unknownKeys.map { Configuration.unknown($0, in: section, readers: readers) }
+            for entry in reader.unknownKeys {
+                // What is not shown needs no search for what may have been meant.
+                let isShown = problems.count < ConfigurationError.mostShown
+                problems.append(Configuration.unknown(entry, in: section, readers: readers, suggests: isShown))
+            }
         }
         problems += Configuration.missing(.monitor, "zmqreplyserver", monitor.replyServers, in: files)
         problems += Configuration.missing(.subscriber, "zmqpublisherurl", subscriber.publishers, in: files)
@@ -132,11 +136,13 @@ extension Configuration {
         }
     }
 
-    private static func unknown(_ entry: IniFile.Entry, in section: Section, readers: [Section: SectionReader]) -> ConfigurationProblem {
+    private static func unknown(
+        _ entry: IniFile.Entry, in section: Section, readers: [Section: SectionReader], suggests: Bool
+    ) -> ConfigurationProblem {
         let keys = readers[section]?.keys ?? []
         let home = Section.allCases.first { readers[$0]?.keys.contains(entry.key) ?? false }
-        let hint =
-            home.map { "it is a key of [\($0.rawValue)]" } ?? suggestion(for: entry.key, among: keys).map { "did you mean \($0)?" }
+        let near = home == nil && suggests ? suggestion(for: entry.key, among: keys) : nil
+        let hint = home.map { "it is a key of [\($0.rawValue)]" } ?? near.map { "did you mean \($0)?" }
         return ConfigurationProblem(
             at: entry.place, subject: section.subject(entry.key), "no such key", allowed: keys.joined(separator: ", "), hint: hint)
     }

@@ -55,6 +55,18 @@ public struct ConfigurationError: ExitError, Equatable {
         self.exitStatus = exitStatus
     }
 
+    /// Problems that are shown. A file that is something else altogether has one in each of its lines.
+    static let mostShown = 20
+    /// Characters of a problem that are shown: more than any value that makes sense.
+    static let longestShown = 1000
+
     /// One problem a line.
-    public var description: String { problems.map(\.description).joined(separator: "\n") }
+    public var description: String {
+        let shown = problems.prefix(Self.mostShown).map { problem in
+            let text = problem.description
+            return text.utf8.count > Self.longestShown ? text.prefix(Self.longestShown) + "…" : text
+        }
+        let rest = problems.count - shown.count
+        return (shown + (rest > 0 ? ["and \(rest) more problems"] : [])).joined(separator: "\n")
+    }
 }

@@ -82,6 +82,13 @@ public struct PublisherSettings: Hashable, Sendable {
                 "is not encrypted, and plainallow names nobody who may connect",
                 hint: "list the old clients' addresses in plainallow")
         }
+        if plainReplyBind == nil {
+            for key in ["auth", "authtoken"] where key == "auth" ? auth : !authTokens.isEmpty {
+                section.warn(
+                    key, "has no effect: replybindurl is encrypted, and clients of fail2ban-zmq-tools are not served",
+                    hint: "give plainreplybindurl, plainbroadcasterbindurl and plainallow while there are any, or delete the line")
+            }
+        }
         var bound: [Endpoint: String] = [:]
         for (key, endpoint) in [
             ("replybindurl", replyBind), ("broadcasterbindurl", broadcasterBind), ("plainreplybindurl", plainReplyBind),

@@ -53,7 +53,9 @@ extension AuthorizedHosts {
         let fields = line.split { $0 == " " || $0 == "\t" }
         if line.hasPrefix("#") || fields.isEmpty { return .success(nil) }
         guard (3...4).contains(fields.count) else {
-            return .failure(LineError(text: "\(fields.count) fields", allowed: "host roles key [addresses,…], and `#` in the first column"))
+            return .failure(
+                LineError(
+                    text: "has \(fields.count) of the 3 or 4 fields", allowed: "host roles key [addresses,…], and `#` in the first column"))
         }
         guard let name = Hostname(String(fields[0])) else {
             return .failure(

@@ -124,7 +124,7 @@ func hostname(_ text: String) throws -> Hostname { try #require(Hostname(text)) 
             "hosts:2: `#` is no host name", "hosts:3: `monitor,admin` are no roles; allowed: monitor, subscriber, operator",
             "hosts:4: the third field is no key; allowed: 40 characters", "hosts:5: `web_4` is no host name",
             "hosts:6: `nonsense` is no address", "hosts:7: the key stands in line 1 already",
-            "hosts:8: web1 has other roles in line 1", "hosts:9: 5 fields",
+            "hosts:8: web1 has other roles in line 1", "hosts:9: has 5 of the 3 or 4 fields",
         ]
         #expect(found.count == expected.count)
         for (problem, beginning) in zip(found, expected) { #expect(problem.hasPrefix(beginning)) }
