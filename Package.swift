@@ -70,6 +70,6 @@ let package = Package(
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator"]),
-        tests("EndToEndTests", ["Wire", "ZeroMQ"]),
+        tests("EndToEndTests", ["Wire", "ZeroMQ", subprocess]),
     ]
 )

@@ -73,7 +73,7 @@ public struct Lab: Sendable {
     }()
 
     /// The clone that these tests belong to.
-    static let repository = #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
+    public static let repository = #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
 
     private static let numbers = Mutex(0)
 
