@@ -15,6 +15,8 @@ public enum PublisherProgram: Service {
 
     public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
         guard let settings = configuration.publisher else { return }
+        // Each host has two connections.
+        DescriptorLimit.raise()
         try configuration.makeStateDirectory()
         var service = try PublisherService(
             settings: settings, general: configuration.general, logger: Logger(label: programName))
