@@ -47,6 +47,8 @@ struct SubscriberService: ~Copyable {
     private var random = SystemRandomNumberGenerator()
     private var malformed = RateLimit(burst: 5, interval: .seconds(10))
     private var refusals = RateLimit(burst: 20, interval: .seconds(1))
+    /// Two publishers that both broadcast differ in each frame.
+    private var surprises = RateLimit(burst: 10, interval: .seconds(10))
 
     init(
         source: consuming BroadcastSource, client: consuming RequestClient, formerTerm: Term? = nil, protection: Protection,
@@ -211,19 +213,23 @@ struct SubscriberService: ~Copyable {
             let doubt =
                 adopted.isCertain
                 ? "" : "; what it lacks stays for \(WantedSet.doubt.components.seconds / 60) minutes, since it is new to this host"
-            log.notice("the publisher has \(adopted.count) bans\(doubt)")
+            say("the publisher has \(adopted.count) bans\(doubt)", now)
         }
         if let question = result.question, question.after == nil, !question.wantsAll, result.adopted == nil {
-            log.notice("asking for what was announced behind number \(question.last)")
+            say("asking for what was announced behind number \(question.last)", now)
         }
         if result.isUpToDate, let position = intake.position {
-            log.notice("up to date, at number \(position.last) of term \(position.term)")
+            say("up to date, at number \(position.last) of term \(position.term)", now)
         }
         for refused in result.refused {
             guard let note = refusals.heldBackNote(at: now) else { continue }
             let event = refused.announcement
             log.notice("not banned here: \(event.address) of \(event.host), jail \(event.jail): \(refused.rule)\(note)")
         }
+    }
+
+    private mutating func say(_ text: String, _ now: ContinuousClock.Instant) {
+        if let note = surprises.heldBackNote(at: now) { log.notice("\(text)\(note)") }
     }
 }
 
