@@ -25,7 +25,9 @@ import Testing
         let pid = try await sample.start()
         let second = try await sample.run("start")
         #expect(second.status == 1)
-        #expect(second.error == "sample-daemon: already runs as process \(pid), which holds \(sample.pidfile); restart replaces it, stop ends it\n")
+        #expect(
+            second.error
+                == "sample-daemon: already runs as process \(pid), which holds \(sample.pidfile); restart replaces it, stop ends it\n")
         #expect(sample.pid == pid)
         #expect(textOfFile(sample.pidfile) == "\(pid)\n")
     }

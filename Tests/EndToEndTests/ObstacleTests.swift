@@ -264,35 +264,6 @@ private let missingPermissions = [
     }
 }
 
-/// A port of 127.0.0.1 on which the test listens.
-private final class TakenPort {
-    let number: UInt16
-    private var descriptor: Int32
-
-    init() throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound && listen(descriptor, 1) == 0)
-        self.descriptor = descriptor
-        number = UInt16(bigEndian: address.sin_port)
-    }
-
-    deinit { giveBack() }
-
-    func giveBack() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
-    }
-}
-
 extension Trait where Self == ConditionTrait {
     /// Skips a test, saying why, where nobody can't be used.
     fileprivate static var needsNobody: Self {

@@ -1,0 +1,117 @@
+// A publisher that answers and broadcasts nonsense, as a broken or a conquered one may: no monitor and no subscriber is harmed by it.
+
+import Glibc
+import TestSupport
+import Testing
+import Wire
+import ZeroMQ
+
+/// The sockets of a publisher with the host's own publisher key, moved by the test.
+private struct HostilePublisher: ~Copyable {
+    let context: Context
+    private var authenticator: Authenticator
+    let requests: Socket
+    let broadcasts: Socket
+
+    init(on host: LoneHost) throws {
+        let text = try #require(host.folder.read("keys/publisher.key"))
+        let key = try #require(SecretKey(z85: String(text.prefix { $0 != "\n" })))
+        let context = try Context()
+        let authenticator = try Authenticator(in: context)
+        let requests = try Socket(.router, in: context)
+        try requests.curveServer(key)
+        try requests.bind("ipc://\(host.folder("requests"))")
+        let broadcasts = try Socket(.publisher, in: context)
+        try broadcasts.sendHighWater(0)
+        try broadcasts.curveServer(key)
+        try broadcasts.bind("ipc://\(host.folder("broadcasts"))")
+        self.context = context
+        self.authenticator = authenticator
+        self.requests = requests
+        self.broadcasts = broadcasts
+    }
+
+    /// Admits everyone until a message comes to one of the sockets.
+    private mutating func next(_ choose: (borrowing HostilePublisher) throws -> Delivery?) throws -> Delivery {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            if let delivery = try choose(self) { return delivery }
+            var polled = PollSet()
+            authenticator.add(to: &polled)
+            polled.add(requests)
+            polled.add(broadcasts)
+            try polled.wait(until: deadline)
+            try authenticator.answerWaiting { _ in .admit(userID: "web1") }
+        }
+        return try #require(nil, "neither a request nor a subscription came")
+    }
+
+    /// The monitor's next report, and the frames that an answer begins with.
+    mutating func nextReport() throws -> (report: Report, envelope: [[UInt8]]) {
+        let delivery = try next { try $0.requests.receive() }
+        return (try Report(Message(frames: Array(delivery.frames.dropFirst(2)))), Array(delivery.frames.prefix(2)))
+    }
+
+    mutating func awaitSubscriber() throws { _ = try next { try $0.broadcasts.receive() } }
+}
+
+@Suite(.serialized) struct HostilePublisherTests {
+    @Test func aMonitorAsksAgainUntilItsReportIsReallyAcknowledged() async throws {
+        try await LoneHost.with { host in
+            var nonsense = Nonsense()
+            let monitor = RunningProcess(try await host.start(.monitor))
+            var publisher = try HostilePublisher(on: host)
+            let term = Term(id: 7)
+            let answers: [[[UInt8]]] = [
+                [nonsense.bytes(30)], (0..<20).map { _ in nonsense.bytes(100) },
+                Message(.json, ["term": "\(term)"], body: nonsense.bytes(1000)).frames,
+                Message(.acknowledged, ["position": "99999999999999999999999", "term": "\(term)"]).frames,
+                Message(.refused, ["code": "nonsense", "reason": "none", "term": "\(term)"], body: nonsense.bytes(60_000)).frames,
+                [Array("F2BC/1".utf8), Array("ACK".utf8), nonsense.bytes(5000), []],
+            ]
+            _ = try await host.shell("echo '\(LoopbackCluster.banLine("198.51.100.1"))' >> fail2ban.log")
+            for answer in answers {
+                let (report, envelope) = try publisher.nextReport()
+                #expect(report.entries.count == 1)
+                _ = try publisher.requests.send(envelope + answer)
+            }
+            let (report, envelope) = try publisher.nextReport()
+            let position = try #require(report.position)
+            _ = try publisher.requests.send(envelope + Acknowledgement(term: term, position: position, refused: []).message.frames)
+            _ = try await host.shell("echo '\(LoopbackCluster.banLine("198.51.100.2"))' >> fail2ban.log")
+            let (next, _) = try publisher.nextReport()
+            #expect(try #require(next.position) > position)
+            #expect(try next.entries.map { try $0.content.get().address.description } == ["198.51.100.2"])
+            #expect(monitor.isAlive && host.pid(of: .monitor) == monitor.pid)
+            // Nobody answers the last report: the end does not wait for ever.
+            #expect(try await host.run(.monitor, "stop").status == 0)
+            #expect(host.log.utf8.count < 1 << 20)
+        }
+    }
+
+    @Test func aSubscriberTakesTheGoodBroadcastBehindTenThousandOfNonsense() async throws {
+        try await LoneHost.with { host in
+            var nonsense = Nonsense()
+            let subscriber = RunningProcess(try await host.start(.subscriber))
+            var publisher = try HostilePublisher(on: host)
+            try publisher.awaitSubscriber()
+            for _ in 0..<10_000 { _ = try publisher.broadcasts.send([nonsense.broadcast()]) }
+            for _ in 0..<100 { _ = try publisher.broadcasts.send((0..<5).map { _ in nonsense.broadcast() }) }
+            let event = Event(
+                host: try #require(Hostname("web2")), jail: try #require(Jail("honest")), action: .ban,
+                address: try #require(Address("198.51.100.7")),
+                number: 1, end: .at(Timestamp(milliseconds: 600_000)), cause: .detected)
+            let good = Broadcast(term: Term(id: 99), first: 1, now: Timestamp(milliseconds: 0), events: [event])
+            _ = try publisher.broadcasts.send([good.frame])
+            try await eventually("the good ban is taken", within: .seconds(60)) { host.log.contains("would ban 198.51.100.7 for 59") }
+            try await eventually("it rests", within: .seconds(60)) {
+                let before = subscriber.processorTime
+                try await Task.sleep(for: .seconds(1))
+                return subscriber.processorTime - before < .milliseconds(200)
+            }
+            #expect(subscriber.isAlive && host.pid(of: .subscriber) == subscriber.pid)
+            #expect(subscriber.residentMemory < 256 << 20)
+            #expect(try await host.run(.subscriber, "stop").status == 0)
+        }
+    }
+}
