@@ -27,7 +27,7 @@ import Testing
         #expect(second.status == 1)
         #expect(
             second.error
-                == "sample-daemon: already runs as process \(pid), which holds \(sample.pidfile); restart replaces it, stop ends it\n")
+                == "sample-daemon: already runs as process \(pid), which holds \(sample.pidfile); end that one first\n")
         #expect(sample.pid == pid)
         #expect(textOfFile(sample.pidfile) == "\(pid)\n")
     }

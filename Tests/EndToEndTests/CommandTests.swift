@@ -23,7 +23,7 @@ import Testing
             #expect(
                 second.status == 1
                     && second.error.hasSuffix(
-                        "already runs as process \(first), which holds \(host.pidfile(program)); restart replaces it, stop ends it\n")
+                        "already runs as process \(first), which holds \(host.pidfile(program)); end that one first\n")
             )
 
             #expect(try await host.run(program, "reload").status == 0)
@@ -122,6 +122,21 @@ import Testing
             let outcome = try await host.run(.publisher, "restart")
             #expect(outcome.status == 78 && outcome.error.contains("run: chmod 600 \(host.folder("keys/publisher.key"))"))
             #expect(host.pid(of: .publisher) == pid && RunningProcess(pid).isAlive)
+        }
+    }
+
+    @Test func aSecondPublisherOfTheSameJournalDoesNotStart() async throws {
+        try await LoneHost.with { host in
+            let pid = try await host.start(.publisher)
+            // As an operator who copied the configuration, and changed what collided.
+            _ = try await host.shell(
+                "sed -e 's|run/publisher.pid|run/second.pid|' -e 's|/requests|/r2|' -e 's|/broadcasts|/b2|' f2bc.conf > second.conf")
+            let second = try await host.shell("exec '\(Lab.programs)/fail2ban-publisher' start -c second.conf")
+            #expect(second.status == 1)
+            #expect(
+                second.error.contains(
+                    "already runs as process \(pid), which holds \(host.folder("state/journal.lock")); end that one first"))
+            #expect(RunningProcess(pid).isAlive && !exists(host.folder("run/second.pid")))
         }
     }
 

@@ -130,7 +130,8 @@ private let obstacles = [
         words: ["FOLDER/f2bc.conf:3: [general] statedir: cannot use the folder FOLDER/state: Not a directory"]),
     Obstacle(
         programs: [.publisher], arrangement: "mkdir state; head -c 5000 /dev/zero | tr '\\0' x > state/journal.sqlite", status: 1,
-        words: ["can't open FOLDER/state/journal.sqlite: file is not a database", "restore the journal from a backup"], isChecked: false),
+        words: ["can't open FOLDER/state/journal.sqlite: file is not a database", "restore the journal from a backup, or move it away"],
+        isChecked: false),
 
     // The network
     Obstacle(
@@ -170,7 +171,7 @@ private let missingPermissions = [
         words: ["FOLDER/f2bc.conf:3: [general] statedir: cannot write in the folder FOLDER/state: Permission denied", "with chown"]),
     Obstacle(
         programs: [.publisher], arrangement: "mkdir state && touch state/journal.sqlite && chown 65534 state", status: 77,
-        words: ["the journal FOLDER/state/journal.sqlite may not be written by this user", "with chown"]),
+        words: ["cannot write the journal FOLDER/state/journal.sqlite: Permission denied", "chown USER FOLDER/state/journal.sqlite"]),
 ]
 
 @Suite struct ObstacleTests {

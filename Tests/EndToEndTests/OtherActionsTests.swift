@@ -79,8 +79,8 @@ import ZeroMQ
         198.51.100.13) echo 'this one fails'; exit 3 ;;
         198.51.100.99) echo $$ > "${0%/*}/hanging"; sleep 300 ;;
         esac
-        { printf '%s' "$#"; printf '<%s>' "$@"; echo; } >> "${0%/*}/calls"
         { env | sort; ls -l /proc/self/fd | grep -o '[0-9] ->.*'; pwd; } > "${0%/*}/surroundings"
+        { printf '%s' "$#"; printf '<%s>' "$@"; echo; } >> "${0%/*}/calls"
         """
 
     private func writeHook(in cluster: LoopbackCluster) throws -> String {

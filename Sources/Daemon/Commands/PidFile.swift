@@ -126,7 +126,7 @@ public struct PidFileError: ExitError, Equatable {
 
     public var description: String {
         switch reason {
-        case .held(.process(let pid)): "already runs as process \(pid), which holds \(path); restart replaces it, stop ends it"
+        case .held(.process(let pid)): "already runs as process \(pid), which holds \(path); end that one first"
         case .held: "already runs in another PID namespace, by the lock on \(path); stop it there, or set another pidfile"
         case .notPidFile: "\(path) is no pid file: it is not a file with a number in it; change pidfile, or move the file away"
         case .system(let error) where error.exitStatus == .permission:
