@@ -52,6 +52,13 @@ private struct HostilePublisher: ~Copyable {
         return (try Report(Message(frames: Array(delivery.frames.dropFirst(2)))), Array(delivery.frames.prefix(2)))
     }
 
+    /// Waits for a subscriber's next question and answers it.
+    mutating func answerQuestion(_ answer: (SyncRequest) throws -> [[UInt8]]) throws {
+        let delivery = try next { try $0.requests.receive() }
+        let question = try SyncRequest(Message(frames: Array(delivery.frames.dropFirst(2))))
+        _ = try requests.send(Array(delivery.frames.prefix(2)) + (try answer(question)))
+    }
+
     mutating func awaitSubscriber() throws { _ = try next { try $0.broadcasts.receive() } }
 }
 
@@ -89,7 +96,7 @@ private struct HostilePublisher: ~Copyable {
         }
     }
 
-    @Test func aSubscriberTakesTheGoodBroadcastBehindTenThousandOfNonsense() async throws {
+    @Test func aSubscriberTakesTheGoodAnswerBehindTenThousandBroadcastsAndSomeAnswersOfNonsense() async throws {
         try await LoneHost.with { host in
             var nonsense = Nonsense()
             let subscriber = RunningProcess(try await host.start(.subscriber))
@@ -101,8 +108,20 @@ private struct HostilePublisher: ~Copyable {
                 host: try #require(Hostname("web2")), jail: try #require(Jail("honest")), action: .ban,
                 address: try #require(Address("198.51.100.7")),
                 number: 1, end: .at(Timestamp(milliseconds: 600_000)), cause: .detected)
-            let good = Broadcast(term: Term(id: 99), first: 1, now: Timestamp(milliseconds: 0), events: [event])
-            _ = try publisher.broadcasts.send([good.frame])
+            let (term, now) = (Term(id: 99), Timestamp(milliseconds: 0))
+            let nonsensical: [[[UInt8]]] = [
+                [nonsense.bytes(30)], Message(.snapshot, ["term": "\(term)"], body: nonsense.bytes(1000)).frames,
+                Message(.events, ["term": "\(term)", "first": "0", "more": "yes", "now": "0"], body: nonsense.bytes(60_000)).frames,
+            ]
+            for answer in nonsensical { try publisher.answerQuestion { _ in answer } }
+            try publisher.answerQuestion { question in
+                #expect(question.wantsAll)
+                return SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)).message(first: 0).frames
+            }
+            try publisher.answerQuestion { question in
+                #expect(question == SyncRequest(term: term, last: 0))
+                return SyncAnswer(term: term, now: now, .announcements([event], isLast: true)).message(first: 1).frames
+            }
             try await eventually("the good ban is taken", within: .seconds(60)) { host.log.contains("would ban 198.51.100.7 for 59") }
             try await eventually("it rests", within: .seconds(60)) {
                 let before = subscriber.processorTime
