@@ -1,6 +1,7 @@
 // Promises of the configuration: which file wins, what is refused and how, and that the shipped file shows the defaults.
 
 import Glibc
+import TestSupport
 import Testing
 import Wire
 

@@ -2,6 +2,7 @@
 
 import Glibc
 import Subprocess
+import TestSupport
 import Testing
 
 @testable import Daemon

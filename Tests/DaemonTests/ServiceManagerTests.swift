@@ -1,6 +1,7 @@
 // Promises of what a service manager hears: sd_notify(3) on a socket of the test.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Daemon

@@ -6,21 +6,15 @@ import Wire
 
 /// A source of nonsense. It prints its seed; `ROBUSTNESS_SEED=… scripts/test RobustnessTests` gives the same nonsense again.
 struct Nonsense: RandomNumberGenerator {
-    private var state: UInt64
+    private var generator: SeededGenerator
 
     init(_ name: String = #function) {
-        state = getenv("ROBUSTNESS_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: .min ... .max)
-        print("\(name): ROBUSTNESS_SEED=\(state)")
+        let seed = getenv("ROBUSTNESS_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: .min ... .max)
+        print("\(name): ROBUSTNESS_SEED=\(seed)")
+        generator = SeededGenerator(seed: seed)
     }
 
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
+    mutating func next() -> UInt64 { generator.next() }
 
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
 

@@ -1,6 +1,7 @@
 // Following a real file through every kind of rotation. Each wait is for the inotify descriptor, never for time.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Monitor

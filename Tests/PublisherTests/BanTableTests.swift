@@ -1,5 +1,6 @@
 // Holds, orders and quorum: when an address is banned, until when, and what is announced of it.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -197,20 +198,5 @@ private struct PlainModel {
                 for i in 1...5 { #expect(announced["192.0.2.\(i)"] == model.end(of: "192.0.2.\(i)", at: now), "seed \(seed), now \(now)") }
             }
         }
-    }
-}
-
-/// SplitMix64, so that a failing case can be run again from its seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 // Reports, orders and old clients: what counts, what is refused, and that nothing counts twice or before it is on disk.
 
 import Daemon
+import TestSupport
 import Testing
 import Wire
 

@@ -1,5 +1,6 @@
 // The banned addresses in key order: the same as sorting a set, whatever comes and goes.
 
+import TestSupport
 import Testing
 import Wire
 

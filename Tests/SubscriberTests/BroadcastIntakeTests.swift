@@ -1,5 +1,6 @@
 // Broadcasts are applied in the order of their numbers, each announcement once, and what is missing is seen.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -95,7 +96,7 @@ import Wire
     }
 
     @Test func silenceCallsForNewConnectionsWithGrowingPauses() {
-        var random = FixedRandom(seed: 1)
+        var random = SeededGenerator(seed: 1)
         var watch = SilenceWatch(now: start)
         #expect(watch.advance(now: start + .seconds(9), using: &random) == .none)
         #expect(watch.advance(now: start + .seconds(10), using: &random) == .renew(isFirst: true))

@@ -1,5 +1,6 @@
 // One sequence of announcements out of broadcasts and answers: whatever is lost, doubled or late, each is applied once and in order.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -93,7 +94,7 @@ private struct Announcer {
 
     @Test func whateverIsLostDoubledOrLateTheHostEndsUpWithTheSame() throws {
         for seed in 0..<300 {
-            var random = Seeded(state: UInt64(seed))
+            var random = SeededGenerator(seed: UInt64(seed))
             var announcer = Announcer()
             var host = Host()
             host.perform(host.catchUp.begin())
@@ -148,13 +149,4 @@ private struct Host {
     }
 
     private func isAnswer(_ steps: [CatchUp.Step]) -> Bool { steps.contains { if case .upToDate = $0 { true } else { false } } }
-}
-
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
-    }
 }

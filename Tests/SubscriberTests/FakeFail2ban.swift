@@ -1,5 +1,6 @@
 // A model of a fail2ban server as far as a jail's bans go, after the experiments with 1.0.2; and a dialogue that talks to it without waiting.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -83,7 +84,7 @@ struct Rig {
     var fail2ban = FakeFail2ban()
     var now = start
     var notices: [ClientDialogue.Notice] = []
-    var random = FixedRandom(seed: 1)
+    var random = SeededGenerator(seed: 1)
     var callTime: Duration = .milliseconds(6)
     /// Bans that a fail2ban that has just started restores in a second.
     var restoresPerSecond = 1_000_000.0

@@ -2,6 +2,7 @@
 
 import Daemon
 import Glibc
+import TestSupport
 import Testing
 import Wire
 import ZeroMQ
@@ -21,6 +22,7 @@ final class PrivateFail2ban {
         folder = try TemporaryFolder()
         mkdir("\(folder.path)/etc", 0o700)
         try folder.write(
+            "etc/fail2ban.conf",
             """
             [Definition]
             loglevel = DEBUG
@@ -33,11 +35,12 @@ final class PrivateFail2ban {
             dbmaxmatches = 10
             allowipv6 = yes
 
-            """, to: "etc/fail2ban.conf")
-        try folder.write("[Definition]\nactionban =\nactionunban =\n", to: "etc/action.d/nothing.conf")
+            """)
+        try folder.write("etc/action.d/nothing.conf", "[Definition]\nactionban =\nactionunban =\n")
         try folder.write(
+            "etc/jail.conf",
             "[fail2ban-cluster]\nenabled = true\nfilter =\nbackend = polling\nbantime = 1d\naction = nothing\n"
-                + "[sshd]\nenabled = true\nfilter =\nbackend = polling\nbantime = 1h\naction = nothing\n", to: "etc/jail.conf")
+                + "[sshd]\nenabled = true\nfilter =\nbackend = polling\nbantime = 1h\naction = nothing\n")
         mkdir("\(folder.path)/etc/filter.d", 0o700)
         try start()
     }
@@ -62,5 +65,5 @@ final class PrivateFail2ban {
         Set(try client("get", jail, "banip").split(whereSeparator: \.isWhitespace).compactMap { Address($0) })
     }
 
-    func log() throws -> String { try folder.read("log") }
+    func log() throws -> String { try #require(folder.read("log")) }
 }

@@ -1,5 +1,6 @@
 // The log, exec and dry-run enforcers, and the small parts that they and fail2ban's share.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -149,7 +150,7 @@ import Wire
     }
 
     @Test func pausesGrowVaryAndStartAnew() {
-        var random = FixedRandom(seed: 3)
+        var random = SeededGenerator(seed: 3)
         var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
         for nominal in [200, 400, 800, 1600, 3200, 5000, 5000] {
             let next = pause.next(using: &random)

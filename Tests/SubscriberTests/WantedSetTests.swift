@@ -1,5 +1,6 @@
 // The wanted set follows announcements, ends and this host's own rules.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -114,7 +115,7 @@ import Wire
     }
 
     @Test mutating func whatEndsFirstIsLiftedFirst() throws {
-        var random = FixedRandom(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var lengths: [Address: Int] = [:]
         for index in 0..<300 {
             var event = try ban("192.0.2.1", for: .seconds(Int.random(in: 1..<100, using: &random)))

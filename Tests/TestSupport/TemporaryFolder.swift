@@ -31,16 +31,7 @@ public final class TemporaryFolder: Sendable {
     }
 
     /// The text of a file; `nil` when there is none.
-    public func read(_ name: String) -> String? {
-        guard let stream = fopen(self(name), "re") else { return nil }
-        defer { fclose(stream) }
-        var bytes: [UInt8] = []
-        while true {
-            let byte = fgetc(stream)
-            if byte == EOF { return String(decoding: bytes, as: UTF8.self) }
-            bytes.append(UInt8(byte))
-        }
-    }
+    public func read(_ name: String) -> String? { textOfFile(self(name)) }
 
     private func remove(_ folder: String) {
         for name in namesInFolder(folder) {
@@ -64,3 +55,18 @@ public func namesInFolder(_ folder: String) -> [String] {
     }
     return names.sorted()
 }
+
+/// The text of a file; `nil` when it can't be read.
+public func textOfFile(_ path: String) -> String? {
+    guard let stream = fopen(path, "re") else { return nil }
+    defer { fclose(stream) }
+    var bytes: [UInt8] = []
+    while true {
+        let byte = fgetc(stream)
+        if byte == EOF { return String(decoding: bytes, as: UTF8.self) }
+        bytes.append(UInt8(byte))
+    }
+}
+
+/// Whether there is something of this name.
+public func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

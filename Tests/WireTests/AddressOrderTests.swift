@@ -1,5 +1,6 @@
 // Tests of what travels: which addresses a prefix holds, and in which order addresses come.
 
+import TestSupport
 import Testing
 import Wire
 

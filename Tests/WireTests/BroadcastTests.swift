@@ -1,5 +1,6 @@
 // Tests of what travels: broadcast frames and beats.
 
+import TestSupport
 import Testing
 import Wire
 

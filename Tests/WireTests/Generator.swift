@@ -1,22 +1,12 @@
 // Tests of what travels: a random source with a seed, so that a failed property can be run again.
 
 import Glibc
+import TestSupport
 import Testing
 
-/// SplitMix64: small, fast, and the same numbers for the same seed everywhere.
-struct Generator: RandomNumberGenerator {
-    private var state: UInt64
+typealias Generator = SeededGenerator
 
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SeededGenerator {
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
 
     /// True once in `n`.

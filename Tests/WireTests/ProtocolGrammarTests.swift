@@ -1,5 +1,6 @@
 // Tests of what travels: the grammar in docs/wire-protocol.md allows what the code accepts, and nothing else.
 
+import TestSupport
 import Testing
 import Wire
 

@@ -14,9 +14,10 @@ import Wire
     }
 
     @Test func aQuestionTravelsWhole() throws {
+        let after = try #require(Address("2001:db8::/56"))
         for request in [
             SyncRequest(term: nil, last: 0, wantsAll: true), SyncRequest(term: term, last: 7),
-            SyncRequest(term: term, last: 7, wantsAll: true, after: try #require(Address("2001:db8::/56"))),
+            SyncRequest(term: term, last: 7, wantsAll: true, after: after),
         ] {
             #expect(try SyncRequest(Message(frames: request.message.frames)) == request)
         }
@@ -33,13 +34,14 @@ import Wire
     }
 
     @Test func anAnswerTravelsWhole() throws {
+        let next = try #require(Address("192.0.2.1"))
         let answers = [
             SyncAnswer(
                 term: term, now: now, .announcements([try event("192.0.2.1", number: 8), try event("::1", number: 9)], isLast: false)),
             SyncAnswer(term: term, now: now, .announcements([], isLast: true)),
             SyncAnswer(
                 term: term, now: now,
-                .snapshot([try event("192.0.2.1", number: nil)], number: 7, next: try #require(Address("192.0.2.1")), isKnownTerm: true)),
+                .snapshot([try event("192.0.2.1", number: nil)], number: 7, next: next, isKnownTerm: true)),
             SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)),
         ]
         for answer in answers { #expect(try SyncAnswer(Message(frames: answer.message(first: 8).frames)) == answer) }
