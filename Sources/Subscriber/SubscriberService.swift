@@ -189,13 +189,22 @@ struct SubscriberService: ~Copyable {
             client.retryLater(now: now)
             return
         }
-        try handle(intake.take(answer, now: now) { [protection] in protection.refusal(for: $0) }, links, now)
+        try handle(intake.take(answer, now: now) { [protection] in protection.refusal(for: $0) }, links, now, isAnswer: true)
     }
 
-    private mutating func handle(_ result: BroadcastIntake.Result, _ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
+    private mutating func handle(
+        _ result: BroadcastIntake.Result, _ links: Links, _ now: ContinuousClock.Instant, isAnswer: Bool = false
+    ) throws(ZeroMQError) {
         report(result, now)
         pass(result.changes)
-        if let question = result.question { try client.send(now: now) { question.message.frames } }
+        if let question = result.question {
+            // An answer that was neither of use nor a page on the way is no reason to ask again at once: the next may be like it.
+            if isAnswer, result.fresh == 0, result.adopted == nil, question.after == nil {
+                client.sendLater(now: now) { question.message.frames }
+            } else {
+                try client.send(now: now) { question.message.frames }
+            }
+        }
         guard result.isUpToDate else { return }
         if let position = intake.position { links.follow(position) }
         if readyDeadline != nil {

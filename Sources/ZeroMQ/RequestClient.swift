@@ -87,6 +87,12 @@ public struct RequestClient: ~Copyable {
         schedule.postpone(now: now, toNextEndpoint: onNextEndpoint, using: &random)
     }
 
+    /// Sends another request after such a pause: the answer led to it and brought nothing, so it is not worth asking at once, and again.
+    public mutating func sendLater(now: ContinuousClock.Instant, _ request: @escaping () -> [[UInt8]]) {
+        self.request = request
+        retryLater(now: now)
+    }
+
     /// Gives up the request under way.
     public mutating func cancel() {
         if schedule.cancel() == .disconnect { socket = nil }
