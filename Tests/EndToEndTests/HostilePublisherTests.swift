@@ -96,6 +96,25 @@ private struct HostilePublisher: ~Copyable {
         }
     }
 
+    @Test func aSubscriberDoesNotAskWithoutEndWhatIsAnsweredWithNothing() async throws {
+        try await LoneHost.with { host in
+            try await host.start(.subscriber)
+            var publisher = try HostilePublisher(on: host)
+            let (term, now) = (Term(id: 7), Timestamp(milliseconds: 0))
+            try publisher.answerQuestion { _ in
+                SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)).message(first: 0).frames
+            }
+            // The pauses double from 0.1 s: four answers take more than a second, and would take a few milliseconds without them.
+            let start = ContinuousClock.now
+            for _ in 0..<5 {
+                try publisher.answerQuestion { question in
+                    SyncAnswer(term: term, now: now, .announcements([], isLast: false)).message(first: question.last + 1).frames
+                }
+            }
+            #expect(ContinuousClock.now - start > .seconds(1))
+        }
+    }
+
     @Test func aSubscriberTakesTheGoodAnswerBehindTenThousandBroadcastsAndSomeAnswersOfNonsense() async throws {
         try await LoneHost.with { host in
             var nonsense = Nonsense()
@@ -123,6 +142,9 @@ private struct HostilePublisher: ~Copyable {
                 return SyncAnswer(term: term, now: now, .announcements([event], isLast: true)).message(first: 1).frames
             }
             try await eventually("the good ban is taken", within: .seconds(60)) { host.log.contains("would ban 198.51.100.7 for 59") }
+            // Now that it is up to date each broadcast counts, and may make it ask.
+            for _ in 0..<3000 { _ = try publisher.broadcasts.send([nonsense.broadcast()]) }
+            try publisher.answerQuestion { _ in [nonsense.bytes(30)] }
             try await eventually("it rests", within: .seconds(60)) {
                 let before = subscriber.processorTime
                 try await Task.sleep(for: .seconds(1))

@@ -45,8 +45,10 @@ struct Nonsense: RandomNumberGenerator {
     }
 
     /// The frames of a request, good, faulty or no request at all. No frame is so large that the publisher disconnects.
-    mutating func request(from host: Hostname, _ number: Int) -> [[UInt8]] {
-        var frames = goodRequest(from: host, number).frames
+    ///
+    /// - Parameter term: the publisher's, which makes some questions ones that it takes seriously.
+    mutating func request(from host: Hostname, _ number: Int, term: Term) -> [[UInt8]] {
+        var frames = goodRequest(from: host, number, term).frames
         let at = self.number(0...(frames.count - 1))
         switch self.number(0...9) {
         case 0: return (0..<self.number(1...12)).map { _ in bytes(self.number(0...300)) }
@@ -62,12 +64,18 @@ struct Nonsense: RandomNumberGenerator {
         return frames
     }
 
-    private mutating func goodRequest(from host: Hostname, _ number: Int) -> Message {
+    private mutating func goodRequest(from host: Hostname, _ number: Int, _ term: Term) -> Message {
         let now = Timestamp(milliseconds: Int64(time(nil)) * 1000)
         let addresses = (0..<self.number(1...5)).compactMap { _ in
             Address(ipv4: 0xc612_0000 | UInt32(self.number(0...0xffff)), prefixLength: 32)
         }
-        switch self.number(0...3) {
+        switch self.number(0...4) {
+        case 4:
+            let numbers = [0, 1, UInt64(self.number(0...5000)), UInt64(Int64.max)]
+            return SyncRequest(
+                term: [term, Term(id: next()), nil].randomElement(using: &self) ?? nil, last: numbers.randomElement(using: &self) ?? 0,
+                wantsAll: self.number(0...1) == 0, after: addresses.randomElement(using: &self)
+            ).message
         case 0: return Message(.query, ["what": "bans"])
         case 1: return Order(.unban, now: now, addresses: addresses).message
         case 2: return Message(.state, ["component": "monitor"], body: bytes(50))

@@ -19,16 +19,18 @@ import ZeroMQ
             let context = try Context()
             let host = try #require(Hostname("mole"))
             let socket = try watched.dealer(in: context)
+            let term = try #require(try watched.answerToQuery()?.header.term)
             var waiting = 0
             for number in 0..<3000 {
                 // Without the empty frame of a REQ socket nobody can be answered.
-                let frames = (number % 10 == 0 ? [] : [[]]) + nonsense.request(from: host, number)
+                let frames = (number % 10 == 0 ? [] : [[]]) + nonsense.request(from: host, number, term: term)
                 _ = try socket.send(frames)
                 if frames.first == [], (2...7).contains(frames.count) { waiting += 1 }
                 while waiting > (number == 2999 ? 0 : Self.mostWaiting) {
                     let answer = try #require(try socket.next(by: .now + .seconds(60)), "no answer").frames
                     #expect(answer.first == [])
-                    #expect([.acknowledged, .refused, .json].contains(try Message(frames: Array(answer.dropFirst())).verb))
+                    #expect(
+                        [.acknowledged, .refused, .json, .events, .snapshot].contains(try Message(frames: Array(answer.dropFirst())).verb))
                     waiting -= 1
                 }
             }
