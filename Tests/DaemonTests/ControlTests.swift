@@ -337,7 +337,7 @@ struct OtherUserTests {
         #expect(result.error.hasPrefix("sample-daemon: cannot read \(sample.configuration): Permission denied; "))
     }
 
-    /// In a mount namespace of its own, where /dev/log is a socket of the test.
+    /// In a mount namespace of its own, where /dev/log is a socket of the test. Only /dev is made private: in a chroot / is no mount point.
     @Test(.enabled(if: mayMount, "this root may not mount anything"), arguments: ["syslog", "stderr"])
     func aDaemonInTheBackgroundLogsToSyslog(target: String) async throws {
         let sample = try Sample()
@@ -345,8 +345,8 @@ struct OtherUserTests {
         let syslog = try NotifyListener(sample.folder("syslog"))
         let result = try await sample.shell(
             """
-            exec unshare --mount sh -ec '
-                mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; ln -s "$FOLDER/syslog" /dev/log
+            exec unshare --mount --propagation unchanged sh -ec '
+                mount --make-private /dev; mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; ln -s "$FOLDER/syslog" /dev/log
                 exec "$SAMPLE" start -c "$CONF"'
             """)
         try #require(result.status == 0, "\(result)")

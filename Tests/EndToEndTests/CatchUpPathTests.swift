@@ -64,6 +64,7 @@ import Testing
             try await eventually("two bans everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.1", "203.0.113.2"]) }
             let pid = lab.host(1).file("publisher.pid").filter(\.isNumber)
             _ = try await lab.host(1).execute("kill", "-KILL", pid)
+            try await eventually("its end") { try await !lab.host(1).execute("kill", "-0", pid).isSuccess }
             try await lab.host(3).loginFailure(from: "203.0.113.3")
             try await lab.host(2).client("set", "sshd", "unbanip", "203.0.113.1")
             let started = try await lab.host(1).execute("fail2ban-publisher", "start", "-c", lab.host(1).configuration)

@@ -17,10 +17,10 @@ import ZeroMQ
 
     // MARK: log
 
-    /// In a mount namespace of its own, where /dev/log is a socket of the test.
+    /// In a mount namespace of its own, where /dev/log is a socket of the test. Only /dev is made private: in a chroot / is no mount point.
     private static let withOwnSyslog = """
-        exec unshare --mount sh -ec '
-            mount -t tmpfs none /dev
+        exec unshare --mount --propagation unchanged sh -ec '
+            mount --make-private /dev; mount -t tmpfs none /dev
             mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/urandom c 1 9
             ln -s "${CONF%/*}/syslog" /dev/log
             exec "$PROGRAM" start -c "$CONF"'
