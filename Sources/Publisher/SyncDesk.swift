@@ -12,20 +12,20 @@ struct SyncDesk {
 
     init(terms: [(term: Term, first: UInt64)]) { self.terms = terms }
 
-    /// - Parameter lastNumber: the number of the last announcement on disk; what this turn of the loop decided is not there yet.
+    /// - Parameter ledger: with what this turn of the loop decided, which is not on disk yet: the answer goes out only when it is.
     func answer(_ request: SyncRequest, ledger: Ledger, journal: Journal, now: Timestamp) throws(JournalError) -> Message {
         let lastNumber = ledger.committedLastNumber
         let term = terms[terms.count - 1].term
-        if !request.wantsAll, request.after == nil, knows(request, lastNumber: lastNumber), !isFarBehind(request, ledger, lastNumber) {
+        let isKnown = knows(request, lastNumber: lastNumber)
+        if !request.wantsAll, request.after == nil, isKnown, !isFarBehind(request, ledger, lastNumber) {
             let announcements = try journal.announcements(after: request.last)
             let isLast = (announcements.last?.number ?? request.last) >= lastNumber
             return SyncAnswer(term: term, now: now, .announcements(announcements, isLast: isLast)).message(first: request.last + 1)
         }
         // A snapshot is fuzzy: while page after page is asked for, bans come and go. What was announced behind the number of the first
         // page makes it exact.
-        let isKnownTerm = terms.contains { $0.term == request.term }
         let (bans, next) = ledger.table.snapshot(after: request.after, bytes: Message.sizeLimit)
-        let page = SyncAnswer.Content.snapshot(bans, number: lastNumber, next: next, isKnownTerm: isKnownTerm)
+        let page = SyncAnswer.Content.snapshot(bans, number: lastNumber, next: next, isKnownPlace: isKnown)
         return SyncAnswer(term: term, now: now, page).message(first: 0)
     }
 

@@ -35,10 +35,10 @@ public struct BroadcastIntake: Sendable {
 
     /// - Parameters:
     ///   - origin: Any instant not later than those given to the other functions.
-    ///   - formerTerm: The publisher's term that this host followed before it started; `nil` when it never did.
-    public init(origin: ContinuousClock.Instant, formerTerm: Term? = nil) {
+    ///   - former: Where this host was in the publisher's announcements before it started; `nil` when that isn't known.
+    public init(origin: ContinuousClock.Instant, former: CatchUp.Position? = nil) {
         wanted = WantedSet(origin: origin)
-        catchUp = CatchUp(formerTerm: formerTerm)
+        catchUp = CatchUp(former: former)
     }
 
     /// Up to where everything was applied; `nil` before the first snapshot.

@@ -11,9 +11,9 @@ public struct CatchUp: Sendable {
     public enum Step: Sendable, Equatable {
         /// Apply these announcements; times are on a publisher's clock that shows `now`.
         case apply([Event], now: Timestamp)
-        /// These are all bans there are. What else is wanted isn't banned any more; `isKnownTerm` says whether that is certain, or the publisher is
+        /// These are all bans there are. What else is wanted isn't banned any more; `isCertain` says whether that is so, or the publisher is
         /// one that may lack what the hosts are about to tell it.
-        case adopt([Event], now: Timestamp, isKnownTerm: Bool)
+        case adopt([Event], now: Timestamp, isCertain: Bool)
         /// Ask the publisher.
         case ask(SyncRequest)
         /// All that was announced has been applied.
@@ -40,19 +40,19 @@ public struct CatchUp: Sendable {
         /// Announcements behind the position were asked for.
         case following
         /// A snapshot is being collected; what its first page said.
-        case collecting(term: Term, number: UInt64, isKnownTerm: Bool)
+        case collecting(term: Term, number: UInt64, isKnownPlace: Bool)
     }
 
     private var state = State.live
     private var buffer: [Broadcast] = []
     private var snapshot: [Event] = []
-    /// The term that this host followed before it started; `nil` when it never did.
-    private let formerTerm: Term?
+    /// Where this host was before it started; `nil` when that isn't known.
+    private let former: Position?
     /// Where this host is; `nil` before the first snapshot.
     public private(set) var position: Position?
 
-    /// - Parameter formerTerm: the term that this host followed when it stopped.
-    public init(formerTerm: Term? = nil) { self.formerTerm = formerTerm }
+    /// - Parameter former: where this host was when it stopped.
+    public init(former: Position? = nil) { self.former = former }
 
     public var isLive: Bool { if case .live = state { position != nil } else { false } }
 
@@ -80,9 +80,9 @@ public struct CatchUp: Sendable {
             position = Position(term: answer.term, last: events.last?.number ?? position?.last ?? 0)
             let applied: [Step] = events.isEmpty ? [] : [.apply(events, now: answer.now)]
             return applied + (isLast ? goLive() : [ask()])
-        case (.snapshot(let bans, let number, let next, let isKnownTerm), .following):
+        case (.snapshot(let bans, let number, let next, let isKnownPlace), .following):
             snapshot = bans
-            state = .collecting(term: answer.term, number: number, isKnownTerm: isKnownTerm)
+            state = .collecting(term: answer.term, number: number, isKnownPlace: isKnownPlace)
             return collect(next, answer)
         case (.snapshot(let bans, _, let next, _), .collecting(let term, _, _)) where term == answer.term:
             snapshot += bans
@@ -95,19 +95,19 @@ public struct CatchUp: Sendable {
     }
 
     private mutating func collect(_ next: Address?, _ answer: SyncAnswer) -> [Step] {
-        guard case .collecting(let term, let number, let isKnownTerm) = state else { return [] }
-        if let next { return [.ask(SyncRequest(term: lastTerm, last: position?.last ?? 0, wantsAll: true, after: next))] }
+        guard case .collecting(let term, let number, let isKnownPlace) = state else { return [] }
+        if let next { return [.ask(SyncRequest(term: place?.term, last: place?.last ?? 0, wantsAll: true, after: next))] }
         position = Position(term: term, last: number)
         let bans = snapshot
         snapshot = []
-        return [.adopt(bans, now: answer.now, isKnownTerm: isKnownTerm), ask()]
+        return [.adopt(bans, now: answer.now, isCertain: isKnownPlace), ask()]
     }
 
-    private var lastTerm: Term? { position?.term ?? formerTerm }
+    private var place: Position? { position ?? former }
 
     private mutating func ask() -> Step {
         state = .following
-        return .ask(SyncRequest(term: lastTerm, last: position?.last ?? 0, wantsAll: position == nil))
+        return .ask(SyncRequest(term: place?.term, last: place?.last ?? 0, wantsAll: position == nil))
     }
 
     /// Takes up the broadcasts that came meanwhile.
@@ -118,7 +118,7 @@ public struct CatchUp: Sendable {
         var steps: [Step] = []
         for (index, broadcast) in waiting.enumerated() {
             guard let position, broadcast.term == position.term, broadcast.first <= position.last + 1 else {
-                // One of a term before is over; behind a hole, what follows is kept for the next answer.
+                // One of another term is passed over: of a term before it is over, and of a later one the next beat tells. Behind a hole, what follows is kept for the next answer.
                 guard broadcast.term == position?.term else { continue }
                 buffer = Array(waiting[index...])
                 return steps + [ask()]

@@ -21,9 +21,9 @@ public enum SubscriberProgram: Service {
         let source = try BroadcastSource(in: context, endpoints: settings.publishers, own: own, publisher: publisher)
         let client = RequestClient(
             in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
-        let followed = FollowedTerm(path: configuration.general.stateDirectory + "/subscriber.term")
+        let followed = FollowedPlace(path: configuration.general.stateDirectory + "/subscriber.term")
         var service = SubscriberService(
-            source: source, client: client, formerTerm: followed.read(), protection: try Protection(settings, now: .now, log: log),
+            source: source, client: client, former: followed.read(), protection: try Protection(settings, now: .now, log: log),
             enforcers: enforcers(settings, configuration.general, log), settings: settings, log: log)
         try service.run(
             signals: lifecycle.signals,

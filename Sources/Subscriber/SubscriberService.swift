@@ -51,7 +51,7 @@ struct SubscriberService: ~Copyable {
     private var surprises = RateLimit(burst: 10, interval: .seconds(10))
 
     init(
-        source: consuming BroadcastSource, client: consuming RequestClient, formerTerm: Term? = nil, protection: Protection,
+        source: consuming BroadcastSource, client: consuming RequestClient, former: CatchUp.Position? = nil, protection: Protection,
         enforcers: [any Enforcer], settings: SubscriberSettings, log: Logger,
         limits: Limits = Limits(), now: ContinuousClock.Instant = .now
     ) {
@@ -62,7 +62,7 @@ struct SubscriberService: ~Copyable {
         self.settings = settings
         self.limits = limits
         self.log = log
-        intake = BroadcastIntake(origin: now, formerTerm: formerTerm)
+        intake = BroadcastIntake(origin: now, former: former)
         silence = SilenceWatch(now: now)
         readyDeadline = now + limits.ready
     }

@@ -49,9 +49,10 @@ public struct SyncAnswer: Sendable, Equatable {
         /// there are no more.
         case announcements([Event], isLast: Bool)
         /// Addresses that are banned, in key order, without numbers. The snapshot is true at `number` or later; announcements behind
-        /// that of the first page make it exact. `next` is what to ask for the next page with; `nil` on the last one. `isKnownTerm` says
-        /// whether the publisher knows the term that was asked with, so that what the snapshot lacks isn't banned any more for certain.
-        case snapshot([Event], number: UInt64, next: Address?, isKnownTerm: Bool)
+        /// that of the first page make it exact. `next` is what to ask for the next page with; `nil` on the last one. `isKnownPlace`
+        /// says whether the term and number that were asked with are of the publisher's journal, so that what the snapshot lacks isn't
+        /// banned any more for certain. A journal restored from an older backup knows the term and not the number.
+        case snapshot([Event], number: UInt64, next: Address?, isKnownPlace: Bool)
     }
 
     /// The publisher's present term.
@@ -96,7 +97,7 @@ public struct SyncAnswer: Sendable, Equatable {
                 throw .malformed("a snapshot has unnumbered bans only")
             }
             guard let known = message.header["known"], known == "yes" || known == "no" else { throw .malformed("known") }
-            self.init(term: term, now: now, .snapshot(events, number: number, next: next, isKnownTerm: known == "yes"))
+            self.init(term: term, now: now, .snapshot(events, number: number, next: next, isKnownPlace: known == "yes"))
         default: throw .verb
         }
     }
@@ -111,9 +112,9 @@ public struct SyncAnswer: Sendable, Equatable {
             (verb, events) = (.events, announcements)
             header["first"] = String(first)
             header["more"] = isLast ? "no" : "yes"
-        case .snapshot(let bans, let number, let next, let isKnownTerm):
+        case .snapshot(let bans, let number, let next, let isKnownPlace):
             (verb, events) = (.snapshot, bans)
-            header["known"] = isKnownTerm ? "yes" : "no"
+            header["known"] = isKnownPlace ? "yes" : "no"
             header["number"] = String(number)
             header["next"] = next?.description
         }

@@ -102,7 +102,7 @@ private struct HostilePublisher: ~Copyable {
             var publisher = try HostilePublisher(on: host)
             let (term, now) = (Term(id: 7), Timestamp(milliseconds: 0))
             try publisher.answerQuestion { _ in
-                SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)).message(first: 0).frames
+                SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownPlace: false)).message(first: 0).frames
             }
             // The pauses double from 0.1 s: four answers take more than a second, and would take a few milliseconds without them.
             let start = ContinuousClock.now
@@ -135,7 +135,7 @@ private struct HostilePublisher: ~Copyable {
             for answer in nonsensical { try publisher.answerQuestion { _ in answer } }
             try publisher.answerQuestion { question in
                 #expect(question.wantsAll)
-                return SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)).message(first: 0).frames
+                return SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownPlace: false)).message(first: 0).frames
             }
             try publisher.answerQuestion { question in
                 #expect(question == SyncRequest(term: term, last: 0))

@@ -22,7 +22,7 @@ import Wire
     /// Answers what is asked, as a publisher without any ban would, at a number.
     private mutating func begin(at number: UInt64) {
         _ = intake.begin(now: start)
-        let none = SyncAnswer.Content.snapshot([], number: number, next: nil, isKnownTerm: true)
+        let none = SyncAnswer.Content.snapshot([], number: number, next: nil, isKnownPlace: true)
         _ = intake.take(SyncAnswer(term: term, now: publisherStart, none), now: start, refusal: nobodyRefused)
         let end = SyncAnswer.Content.announcements([], isLast: true)
         let result = intake.take(SyncAnswer(term: term, now: publisherStart, end), now: start, refusal: nobodyRefused)
@@ -65,7 +65,7 @@ import Wire
         _ = try take(1, [try ban("192.0.2.1"), try ban("192.0.2.2")])
         for (isKnown, other) in [(false, Term(id: 2)), (true, Term(id: 3))] {
             _ = try take(1, [], term: other)
-            let snapshot = SyncAnswer.Content.snapshot([try ban("192.0.2.2")], number: 0, next: nil, isKnownTerm: isKnown)
+            let snapshot = SyncAnswer.Content.snapshot([try ban("192.0.2.2")], number: 0, next: nil, isKnownPlace: isKnown)
             let result = intake.take(SyncAnswer(term: other, now: publisherStart, snapshot), now: start, refusal: nobodyRefused)
             #expect(result.adopted == .init(count: 1, isCertain: isKnown))
             #expect(intake.wanted.contains(try address("192.0.2.1")) == !isKnown)

@@ -43,7 +43,7 @@ private struct Announcer {
                 term: term, now: now,
                 .snapshot(
                     page, number: UInt64(events.count), next: keys.count > 2 ? page.last?.address : nil,
-                    isKnownTerm: request.term == term))
+                    isKnownPlace: request.term == term))
         }
         let part = events.dropFirst(Int(request.last)).prefix(3)
         let isLast = Int(request.last) + part.count == events.count
@@ -64,6 +64,12 @@ private struct Announcer {
         #expect(host.banned == announcer.banned)
         #expect(host.asked == nil)
         #expect(host.catchUp.position == CatchUp.Position(term: announcer.term, last: 6))
+    }
+
+    @Test func afterAStartItSaysWhereItWasAndAsksForAllBans() {
+        let former = CatchUp.Position(term: Term(id: 9), last: 41)
+        var catchUp = CatchUp(former: former)
+        #expect(catchUp.begin() == [.ask(SyncRequest(term: former.term, last: 41, wantsAll: true))])
     }
 
     @Test func aBeatShowsThatTheLastAnnouncementWasLost() throws {
@@ -133,9 +139,9 @@ private struct Host {
             switch step {
             case .apply(let events, _):
                 for event in events { if event.action == .ban { banned.insert(event.address) } else { banned.remove(event.address) } }
-            case .adopt(let bans, _, let isKnownTerm):
+            case .adopt(let bans, _, let isCertain):
                 banned = Set(bans.map(\.address))
-                wasCertain.append(isKnownTerm)
+                wasCertain.append(isCertain)
             case .ask(let request): asked = request
             case .upToDate: asked = nil
             }

@@ -78,7 +78,7 @@ private struct Publisher: ~Copyable {
                 let request = try SyncRequest(Message(frames: Array(question.frames[2...])))
                 let content: SyncAnswer.Content =
                     request.wantsAll
-                    ? .snapshot([], number: 0, next: nil, isKnownTerm: false) : .announcements([], isLast: true)
+                    ? .snapshot([], number: 0, next: nil, isKnownPlace: false) : .announcements([], isLast: true)
                 let answer = SyncAnswer(term: Term(id: 1), now: publisherStart, content).message(first: 1)
                 _ = try requests.send(Array(question.frames[..<2]) + answer.frames)
                 isUpToDate = !request.wantsAll

@@ -41,8 +41,8 @@ import Wire
             SyncAnswer(term: term, now: now, .announcements([], isLast: true)),
             SyncAnswer(
                 term: term, now: now,
-                .snapshot([try event("192.0.2.1", number: nil)], number: 7, next: next, isKnownTerm: true)),
-            SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownTerm: false)),
+                .snapshot([try event("192.0.2.1", number: nil)], number: 7, next: next, isKnownPlace: true)),
+            SyncAnswer(term: term, now: now, .snapshot([], number: 0, next: nil, isKnownPlace: false)),
         ]
         for answer in answers { #expect(try SyncAnswer(Message(frames: answer.message(first: 8).frames)) == answer) }
     }
@@ -51,7 +51,7 @@ import Wire
         let gap = SyncAnswer(term: term, now: now, .announcements([try event("192.0.2.1", number: 9)], isLast: true)).message(first: 8)
         #expect(throws: MessageError.self) { try SyncAnswer(gap) }
         let numbered = SyncAnswer(
-            term: term, now: now, .snapshot([try event("192.0.2.1", number: 9)], number: 9, next: nil, isKnownTerm: true)
+            term: term, now: now, .snapshot([try event("192.0.2.1", number: 9)], number: 9, next: nil, isKnownPlace: true)
         ).message(first: 0)
         #expect(throws: MessageError.self) { try SyncAnswer(numbered) }
         #expect(throws: MessageError.self) { try SyncAnswer(Message(.ok, ["term": term.description, "now": now.description])) }
