@@ -112,6 +112,15 @@ public struct Header: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// A time in milliseconds since the epoch; `nil` when it is missing or not one.
     public func time(_ key: String) -> Timestamp? { values[key].flatMap { Timestamp(bytes: Array($0.utf8).span) } }
 
+    /// `yes` or `no`; `nil` when it is missing or neither.
+    func answer(_ key: String) -> Bool? {
+        switch values[key] {
+        case "yes": true
+        case "no": false
+        default: nil
+        }
+    }
+
     /// The publisher's term, which every answer carries.
     public var term: Term? { values["term"].flatMap { Term($0) } }
 

@@ -84,8 +84,8 @@ public struct SyncAnswer: Sendable, Equatable {
             for (offset, event) in events.enumerated() where event.number != first + UInt64(offset) {
                 throw .malformed("line \(offset + 1): not numbered as the header says")
             }
-            guard let more = message.header["more"], more == "yes" || more == "no" else { throw .malformed("more") }
-            self.init(term: term, now: now, .announcements(events, isLast: more == "no"))
+            guard let hasMore = message.header.answer("more") else { throw .malformed("more") }
+            self.init(term: term, now: now, .announcements(events, isLast: !hasMore))
         case .snapshot:
             guard let number = message.header.number("number") else { throw .malformed("number") }
             var next: Address?
@@ -96,8 +96,8 @@ public struct SyncAnswer: Sendable, Equatable {
             guard events.allSatisfy({ $0.action == .ban && $0.number == nil }) else {
                 throw .malformed("a snapshot has unnumbered bans only")
             }
-            guard let known = message.header["known"], known == "yes" || known == "no" else { throw .malformed("known") }
-            self.init(term: term, now: now, .snapshot(events, number: number, next: next, isKnownPlace: known == "yes"))
+            guard let isKnownPlace = message.header.answer("known") else { throw .malformed("known") }
+            self.init(term: term, now: now, .snapshot(events, number: number, next: next, isKnownPlace: isKnownPlace))
         default: throw .verb
         }
     }

@@ -49,9 +49,11 @@ import Wire
         case .json:
             try check(bans: message.body)
             return message
-        default:
-            Issue.record("the document shows a verb that this version refuses")
-            return message
+        case .holds: return try HoldsPage(message).message
+        case .state:
+            _ = try JSONSerialization.jsonObject(with: Data(message.body))
+            return try DaemonState(message).message
+        case .ok: return DaemonState.answer(term: try DaemonState.term(of: message))
         }
     }
 
@@ -105,7 +107,7 @@ import Wire
             #expect(shown(try read(message)) == block.text, "line \(block.line)")
         }
         let verbs = try Set(blocks.map { try message($0).verb })
-        #expect(verbs == [.report, .order, .query, .sync, .acknowledged, .refused, .json, .events, .snapshot])
+        #expect(verbs == [.report, .holds, .sync, .state, .order, .query, .acknowledged, .refused, .events, .snapshot, .ok, .json])
     }
 
     @Test func everyPlainFrameInTheDocumentIsWhatTheCodePrints() throws {
