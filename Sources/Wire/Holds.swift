@@ -67,7 +67,8 @@ public struct HoldsPage: Sendable, Equatable {
 
     public var message: Message {
         let header: Header = [
-            "stream": stream, "position": String(position), "now": now.description, "at": madeAt.description, "id": id, "page": String(page),
+            "stream": stream, "position": String(position), "now": now.description, "at": madeAt.description, "id": id,
+            "page": String(page),
             "last": isLast ? "yes" : "no", "complete": isComplete ? "yes" : "no",
         ]
         var body: [UInt8] = []
