@@ -36,6 +36,31 @@ struct Admission {
         return admit(line, shift: shift(of: sender, senderNow: senderNow, now: now), now: now)
     }
 
+    /// A ban that stands on a host's list, on this clock, or why it is refused. Its end is capped when it is compared with a hold, by
+    /// ``capped(_:seen:)``.
+    mutating func admit(held line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
+        guard line.host == sender else { return .failure(Refusal("names another host: \(line.host)")) }
+        if let refusal = refusal(for: line) { return .failure(refusal) }
+        let shift = shift(of: sender, senderNow: senderNow, now: now)
+        var event = line
+        (event.number, event.admitted) = (nil, now)
+        event.seen = min(line.seen?.advanced(byMilliseconds: shift) ?? now, now)
+        if case .at(let time) = line.end { event.end = .at(time.advanced(byMilliseconds: shift)) }
+        return .success(event)
+    }
+
+    /// A time of a host's clock on this one.
+    mutating func translated(_ time: Timestamp, of sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Timestamp {
+        time.advanced(byMilliseconds: shift(of: sender, senderNow: senderNow, now: now))
+    }
+
+    /// The end that counts: at most `maxbantime` after the ban was seen, for one that is unknown or permanent too.
+    func capped(_ end: BanEnd, seen: Timestamp) -> BanEnd {
+        let latest = seen.advanced(byMilliseconds: maximumBanTime)
+        guard case .at(let time) = end else { return .at(latest) }
+        return .at(min(time, latest))
+    }
+
     /// The event that a frame of an old client stands for, or why it is refused. Old clients know no times.
     func admit(plain line: Event, now: Timestamp) -> Result<Event, Refusal> { admit(line, shift: 0, now: now) }
 
@@ -64,9 +89,7 @@ struct Admission {
     }
 
     private func admit(_ line: Event, shift: Int64, now: Timestamp) -> Result<Event, Refusal> {
-        guard line.jail != .cluster, line.jail != .legacyCluster else {
-            return .failure(Refusal("jail \(line.jail) holds the cluster's own bans"))
-        }
+        if let refusal = refusal(for: line) { return .failure(refusal) }
         var event = line
         event.number = nil
         event.admitted = now
@@ -76,14 +99,17 @@ struct Admission {
             event.end = .unknown
             return .success(event)
         }
-        if let rule = neverBan.refusal(for: line.address) { return .failure(Refusal("\(rule)")) }
-        let latest = seen.advanced(byMilliseconds: maximumBanTime)
-        if case .at(let time) = line.end {
-            event.end = .at(min(time.advanced(byMilliseconds: shift), latest))
-        } else {
-            event.end = .at(latest)
-        }
+        if case .at(let time) = line.end { event.end = .at(time.advanced(byMilliseconds: shift)) }
+        event.end = capped(event.end, seen: seen)
         return .success(event)
+    }
+
+    private func refusal(for line: Event) -> Refusal? {
+        guard line.jail != .cluster, line.jail != .legacyCluster else {
+            return Refusal("jail \(line.jail) holds the cluster's own bans")
+        }
+        guard line.action == .ban, let rule = neverBan.refusal(for: line.address) else { return nil }
+        return Refusal("\(rule)")
     }
 
     /// Milliseconds to add to a sender's times: what they were before, as long as that is about right.

@@ -32,6 +32,8 @@ struct BanTable {
     private var bannedAddresses = SortedAddresses()
     private var holders: [Holder] = []
     private var holderIndex: [Holder: UInt32] = [:]
+    /// What each of ``holders`` holds, so that a host's holds are found without looking at all.
+    private var held: [Set<Address>] = []
     private var due = Heap<Due>()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
@@ -209,8 +211,26 @@ struct BanTable {
         if let index = holderIndex[holder] { return index }
         let index = UInt32(holders.count)
         holders.append(holder)
+        held.append([])
         holderIndex[holder] = index
         return index
+    }
+
+    // MARK: What a host holds
+
+    /// Everything that the host holds, in no order; not what plain clients hold in its name.
+    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
+        holders.indices.filter { holders[$0].host == host && !holders[$0].isPlain }.flatMap { index in
+            held[index].map { HoldsDesk.Subject(jail: holders[index].jail, address: $0) }
+        }
+    }
+
+    /// The host's hold; `nil` when it has none.
+    func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {
+        guard let index = holderIndex[Holder(host: host, jail: subject.jail, isPlain: false)],
+            let hold = records[subject.address]?.holds.first(where: { $0.holder == index })
+        else { return nil }
+        return (Timestamp(milliseconds: hold.seen), BanEnd(deadline: hold.end))
     }
 
     // MARK: Keeping and taking back
@@ -231,6 +251,8 @@ struct BanTable {
     }
 
     private mutating func put(_ record: BanRecord, for address: Address) {
+        for hold in records[address]?.holds ?? [] { held[Int(hold.holder)].remove(address) }
+        for hold in record.holds { held[Int(hold.holder)].insert(address) }
         records[address] = record.isEmpty ? nil : record
         if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
         if !record.isEmpty { schedule(record, address) }

@@ -29,15 +29,18 @@ struct Ledger {
 
     var admission: Admission
     private(set) var table: BanTable
+    private var holdsDesk: HoldsDesk
     private(set) var pending = Batch()
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
     private var positions: [Stream: UInt64] = [:]
     private var committedNumber: UInt64 = 1
 
-    init(admission: Admission, table: BanTable) {
+    /// - Parameter maximumHolds: of one host's list.
+    init(admission: Admission, table: BanTable, maximumHolds: Int = 100_000) {
         self.admission = admission
         self.table = table
+        holdsDesk = HoldsDesk(limit: maximumHolds)
     }
 
     /// The highest position of a stream, those not yet on disk included; 0 when it has none.
@@ -63,7 +66,9 @@ struct Ledger {
                 admitted = admission.admit(event, from: host, senderNow: report.now, now: now)
             }
             switch admitted {
-            case .success(let event): record(event, isPlain: false, isMove: entry.position == nil, now: now)
+            case .success(let event):
+                holdsDesk.note(event)
+                record(event, isPlain: false, isMove: entry.position == nil, now: now)
             case .failure(let refusal):
                 refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))
                 // One without a position could come again and again.
@@ -72,6 +77,31 @@ struct Ledger {
         }
         return Acknowledgement(term: term, position: position(of: stream), refused: refused)
     }
+
+    /// Takes a page of what a host holds. What is refused of it is not recorded: it comes with each list.
+    mutating func take(
+        _ page: HoldsPage, from host: Hostname, term: Term, now: Timestamp
+    ) throws(RequestRefusal) -> Acknowledgement {
+        let refused = try holdsDesk.take(page, from: host, admission: &admission, table: table, now: now)
+        return Acknowledgement(
+            term: term, position: position(of: Stream(host: host, name: page.stream)),
+            refused: refused.map { Acknowledgement.Refusal(position: nil, reason: $0.reason) })
+    }
+
+    /// Compares what hosts hold with what is known of it, at most `limit` holds. Call again while ``hasListsToCompare``.
+    mutating func compareLists(now: Timestamp, limit: Int) {
+        guard hasListsToCompare else { return }
+        for event in holdsDesk.next(limit: limit, table: table, admission: admission, now: now) {
+            record(event, isPlain: false, isMove: false, isListed: true, now: now)
+        }
+        if pending.isEmpty { holdsDesk.keep() }
+    }
+
+    /// Whether ``compareLists(now:limit:)`` has something to do.
+    var hasListsToCompare: Bool { holdsDesk.hasWork }
+
+    /// What lists changed that are compared to their end and are on disk, since this was last asked.
+    mutating func takeComparedLists() -> [HoldsDesk.Outcome] { holdsDesk.takeFinished() }
 
     /// Takes an old client's event. Its host must not be one that has a key.
     ///
@@ -136,6 +166,7 @@ struct Ledger {
         positions.merge(pending.positions) { $1 }
         committedNumber = nextNumber
         table.keep()
+        holdsDesk.keep()
         pending = Batch()
         return announcements
     }
@@ -144,15 +175,17 @@ struct Ledger {
     mutating func rollBack() {
         nextNumber = committedNumber
         table.takeBack()
+        holdsDesk.takeBack()
         pending = Batch()
     }
 
     // MARK: What goes into the journal
 
-    private mutating func record(_ event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) {
+    private mutating func record(_ event: Event, isPlain: Bool, isMove: Bool, isListed: Bool = false, now: Timestamp) {
         let effect = table.apply(event, isPlain: isPlain, isMove: isMove, now: now)
-        // What was decided later than its place in the log is kept only when it changed something: it can come more than once.
-        guard effect.isChange || !isMove else { return }
+        // What was decided later than its place in the log, or stands on a list, is kept only when it changed something: it can come
+        // more than once.
+        guard effect.isChange || !(isMove || isListed) else { return }
         let announcement = effect.announcement.map { numbered($0, now: now) }
         if effect.isMovedEnd, let number = announcement?.number { pending.movedEnds.insert(number) }
         add(.admitted(event, isPlain: isPlain, isMove: isMove, announcement: announcement), now: now)

@@ -16,6 +16,8 @@ struct PublisherService: ~Copyable {
     static let rowsPerTurn = 10_000
     /// Addresses whose end is looked at in one turn, so that a million that fall due together don't stop the loop.
     static let endsPerTurn = 2000
+    /// Holds of hosts' lists that are compared in one turn.
+    static let listedPerTurn = 2000
     /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
     static let pauseAfterTrouble: Duration = .seconds(1)
 
@@ -53,7 +55,7 @@ struct PublisherService: ~Copyable {
         try names.resolve(neverBan.names)
         var ledger = Ledger(
             admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
-            table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime))
+            table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds)
         let term = try PublisherService.resume(&ledger, from: journal, now: .now)
         let terms = try journal.terms()
 
@@ -149,8 +151,12 @@ struct PublisherService: ~Copyable {
         try countSubscribers()
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
-        if ContinuousClock.now >= notBefore { ledger.expire(now: .now, limit: PublisherService.endsPerTurn) }
+        if ContinuousClock.now >= notBefore {
+            ledger.expire(now: .now, limit: PublisherService.endsPerTurn)
+            ledger.compareLists(now: .now, limit: PublisherService.listedPerTurn)
+        }
         let trouble = try writePending()
+        for list in ledger.takeComparedLists() { logger.info("\(list)") }
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
         return polled.isReadable(signal) ? signals.next() : nil
@@ -165,6 +171,7 @@ struct PublisherService: ~Copyable {
 
     /// When the loop must wake up though nothing came in: the next frame or beat, and the next end of a ban.
     private var deadline: ContinuousClock.Instant {
+        if ledger.hasListsToCompare { return min(broadcaster.deadline, max(.now, notBefore)) }
         guard let due = ledger.nextDue else { return broadcaster.deadline }
         let wait = max(due.milliseconds(since: .now), 0)
         return min(broadcaster.deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))

@@ -43,6 +43,14 @@ struct Reception {
                     throw RequestRefusal(.role, "\(sender) has neither the role subscriber nor operator")
                 }
                 return .sync(try parse { () throws(MessageError) in try SyncRequest(request) })
+            case .holds:
+                try require(.monitor, of: roles, sender: sender)
+                let page = try parse { () throws(MessageError) in try HoldsPage(request) }
+                return .answer(try ledger.take(page, from: sender, term: term, now: now).message)
+            case .state:
+                let state = try parse { () throws(MessageError) in try DaemonState(request) }
+                try require(state.component.role, of: roles, sender: sender)
+                return .answer(DaemonState.answer(term: term))
             case .query:
                 return .answer(try BanList.answer(to: request, table: ledger.table, term: term, now: now))
             default:
@@ -62,6 +70,16 @@ struct Reception {
             return try work()
         } catch {
             throw RequestRefusal(error.code, "\(error)")
+        }
+    }
+}
+
+extension DaemonState.Component {
+    /// What a host's key must be allowed to, so that it may speak for the daemon.
+    fileprivate var role: AuthorizedHosts.Role {
+        switch self {
+        case .monitor: .monitor
+        case .subscriber: .subscriber
         }
     }
 }

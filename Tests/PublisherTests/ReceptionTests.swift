@@ -50,6 +50,19 @@ import ZeroMQ
         #expect(try ask(order(), from: "admin").verb == .acknowledged)
     }
 
+    @Test mutating func onlyMonitorsSayWhatTheyHoldAndEachDaemonSpeaksForItself() throws {
+        let page = HoldsPage(
+            stream: "s", position: 9, now: at(0), madeAt: at(0), id: "l", page: 1, isLast: true, isComplete: true, bans: [])
+        #expect(try ask(page.message, from: "web1").verb == .acknowledged)
+        #expect(RequestRefusal(try ask(page.message, from: "web2"))?.code == .role)
+        for (name, component) in [("web1", DaemonState.Component.monitor), ("web2", .subscriber)] {
+            let states = try DaemonState.Component.allCases.map {
+                try ask(DaemonState($0, now: at(0), json: Array("{}".utf8)).message, from: name).verb
+            }
+            #expect(states == DaemonState.Component.allCases.map { $0 == component ? .ok : .refused })
+        }
+    }
+
     @Test mutating func aKeyThatWasRemovedAfterItConnectedIsHeardNoMore() throws {
         #expect(RequestRefusal(try ask(report(), from: "gone"))?.code == .host)
         #expect(RequestRefusal(try ask(report(), from: nil))?.code == .host)
@@ -60,7 +73,8 @@ import ZeroMQ
         let cases: [(frames: [[UInt8]], code: RefusalCode)] = [
             ([], .version), (Array(good.dropLast()), .malformed), (good + [[]], .malformed),
             ([Array("F2BC/2".utf8)] + good.dropFirst(), .version), ([good[0], Array("SHOUT".utf8), good[2], good[3]], .verb),
-            ([good[0], Array("STATE".utf8), good[2], good[3]], .verb), ([good[0], good[1], [], good[3]], .malformed),
+            ([good[0], Array("ACK".utf8), good[2], good[3]], .verb), ([good[0], Array("STATE".utf8), good[2], good[3]], .malformed),
+            ([good[0], good[1], [], good[3]], .malformed),
             ([good[0], good[1], good[2], [UInt8](repeating: 65, count: Message.sizeLimit + 1)], .toolarge),
         ]
         for (frames, code) in cases {

@@ -1,0 +1,191 @@
+// Stage 2, report -> admission -> journal -> broadcast: the lists of what hosts hold, from their first page until they are compared.
+
+import Wire
+
+/// Collects the pages of `HOLDS`, and says in portions how what is known differs from a list. A value without clock or I/O.
+///
+/// Newer events win: what the host reported since a list's first page came is left alone, and so are holds that were seen after the
+/// list was made.
+struct HoldsDesk {
+    /// What a hold of a host is about.
+    struct Subject: Hashable {
+        var jail: Jail
+        var address: Address
+    }
+
+    /// What a list changed, for the log.
+    struct Outcome: Equatable, CustomStringConvertible {
+        var host: Hostname
+        var listed = 0
+        /// Bans that the publisher had missed.
+        var begun = 0
+        var moved = 0
+        /// Holds that the host has no longer.
+        var ended = 0
+
+        var description: String { "\(host) holds \(listed) bans: \(begun) were missed, \(moved) have another end, \(ended) ended" }
+    }
+
+    /// A list whose next page doesn't come is forgotten after that: milliseconds. Pages come within seconds of each other.
+    static let patience: Int64 = 10 * 60 * 1000
+    /// Ends that differ by this many milliseconds or less are the same: fail2ban's are rounded to seconds.
+    static let tolerance: Int64 = 1000
+
+    fileprivate struct List {
+        var id: String
+        /// The number of the page that came last.
+        var page: UInt64 = 0
+        var lastHeard: Timestamp
+        /// On this clock.
+        var madeAt: Timestamp
+        var isComplete: Bool
+        /// When each was banned and when it ends, on this clock; ends are not capped.
+        var bans: [Subject: (seen: Timestamp, end: BanEnd)] = [:]
+        /// What the host reported of since the first page came.
+        var touched: Set<Subject> = []
+        /// What there is to compare, once all pages are there.
+        var subjects: [Subject]?
+        /// How many of them are compared, and how many of these are on disk.
+        var compared = 0
+        var kept = 0
+        var outcome: Outcome
+        var keptOutcome: Outcome
+    }
+
+    /// The most bans on one list.
+    private let limit: Int
+    private var lists: [Hostname: List] = [:]
+    private var finished: [Outcome] = []
+
+    /// - Parameter limit: `maxholds`; a longer list is refused.
+    init(limit: Int) { self.limit = limit }
+
+    // MARK: What comes in
+
+    /// Takes a page.
+    /// - Returns: the bans on it that are refused, and why.
+    mutating func take(
+        _ page: HoldsPage, from host: Hostname, admission: inout Admission, table: BanTable, now: Timestamp
+    ) throws(RequestRefusal) -> [Admission.Refusal] {
+        lists = lists.filter { $0.value.subjects != nil || now.milliseconds(since: $0.value.lastHeard) < HoldsDesk.patience }
+        var list: List
+        switch lists.removeValue(forKey: host) {
+        case let known? where known.id == page.id: list = known
+        // Whatever of another list is not yet compared will be on this one.
+        default:
+            list = List(
+                id: page.id, lastHeard: now,
+                madeAt: admission.translated(page.madeAt, of: host, senderNow: page.now, now: now), isComplete: page.isComplete,
+                outcome: Outcome(host: host), keptOutcome: Outcome(host: host))
+        }
+        defer { lists[host] = list }
+        // Its answer was lost.
+        if page.page == list.page { return [] }
+        guard page.page == list.page + 1, list.subjects == nil else {
+            let expected = list.subjects == nil ? "expected \(list.page + 1)" : "it was complete"
+            throw RequestRefusal(.malformed, "page \(page.page) of list \(page.id): \(expected)")
+        }
+        guard list.bans.count + page.bans.count <= limit else {
+            throw RequestRefusal(.toolarge, "\(host) holds more than \(limit) bans (maxholds)")
+        }
+        (list.page, list.lastHeard) = (page.page, now)
+        var refused: [Admission.Refusal] = []
+        for line in page.bans {
+            switch admission.admit(held: line, from: host, senderNow: page.now, now: now) {
+            case .success(let ban): list.bans[Subject(jail: ban.jail, address: ban.address)] = (ban.seen ?? now, ban.end)
+            case .failure(let refusal): refused.append(Admission.Refusal("\(line.address): \(refusal.reason)"))
+            }
+        }
+        if page.isLast { list.close(table, host) }
+        return refused
+    }
+
+    /// The host reported of this itself, so what its list says of it is older.
+    mutating func note(_ event: Event) {
+        lists[event.host]?.touched.insert(Subject(jail: event.jail, address: event.address))
+    }
+
+    // MARK: The comparison
+
+    /// Whether ``next(limit:table:admission:now:)`` has something to compare.
+    var hasWork: Bool { lists.values.contains { $0.hasWork } }
+
+    /// Compares the next `limit` bans of a list.
+    /// - Returns: the events that put what is known right, as if the host had reported them.
+    mutating func next(limit: Int, table: BanTable, admission: Admission, now: Timestamp) -> [Event] {
+        guard let host = lists.first(where: { $0.value.hasWork })?.key, var list = lists.removeValue(forKey: host) else { return [] }
+        defer { lists[host] = list }
+        let subjects = list.subjects ?? []
+        let portion = subjects[list.compared..<min(list.compared + limit, subjects.count)]
+        list.compared = portion.endIndex
+        return portion.compactMap { list.difference($0, host, table, admission, now) }
+    }
+
+    /// What was compared is on disk.
+    mutating func keep() {
+        for host in lists.filter({ $0.value.subjects != nil }).keys {
+            lists[host]?.keep()
+            guard let list = lists[host], !list.hasWork else { continue }
+            lists[host] = nil
+            finished.append(list.outcome)
+        }
+    }
+
+    /// What was compared since the last ``keep()`` must be compared again.
+    mutating func takeBack() {
+        for host in lists.keys { lists[host]?.takeBack() }
+    }
+
+    /// The lists that were compared to their end and are on disk, since this was last asked.
+    mutating func takeFinished() -> [Outcome] {
+        defer { finished = [] }
+        return finished
+    }
+}
+
+extension HoldsDesk.List {
+    var hasWork: Bool { subjects.map { compared < $0.count } ?? false }
+
+    mutating func keep() {
+        kept = compared
+        keptOutcome = outcome
+    }
+
+    mutating func takeBack() {
+        compared = kept
+        outcome = keptOutcome
+    }
+
+    /// All pages are there.
+    mutating func close(_ table: BanTable, _ host: Hostname) {
+        outcome.listed = bans.count
+        keptOutcome = outcome
+        subjects = bans.keys + (isComplete ? table.holds(of: host).filter { bans[$0] == nil } : [])
+    }
+
+    /// What must happen so that the host's hold is as its list says; `nil` when it is so, or something newer is known.
+    mutating func difference(
+        _ subject: HoldsDesk.Subject, _ host: Hostname, _ table: BanTable, _ admission: Admission, _ now: Timestamp
+    ) -> Event? {
+        guard !touched.contains(subject) else { return nil }
+        let hold = table.hold(of: host, subject)
+        if let hold, hold.seen > madeAt { return nil }
+        guard let ban = bans[subject] else {
+            guard hold != nil else { return nil }
+            outcome.ended += 1
+            return Event(host: host, jail: subject.jail, action: .unban, address: subject.address, seen: madeAt, cause: .lifted)
+        }
+        // Of a hold that stands, an end that nobody knows says nothing.
+        if hold != nil, ban.end == .unknown { return nil }
+        let seen = max(ban.seen, hold?.seen ?? ban.seen)
+        let end = admission.capped(ban.end, seen: seen)
+        if let hold {
+            guard abs(end.deadline - hold.end.deadline) > HoldsDesk.tolerance else { return nil }
+            outcome.moved += 1
+        } else {
+            guard end.deadline > now.milliseconds else { return nil }
+            outcome.begun += 1
+        }
+        return Event(host: host, jail: subject.jail, action: .ban, address: subject.address, seen: seen, end: end, cause: .held)
+    }
+}
