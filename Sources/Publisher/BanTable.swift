@@ -106,7 +106,8 @@ struct BanTable {
         let end = event.end.deadline
         switch event.action {
         case .ban where end > now.milliseconds:
-            guard seen > record.liftedAt else { return }
+            // A lifting in the future was noted by a clock that has been set back, and says nothing.
+            guard seen > record.liftedAt || record.liftedAt > now.milliseconds else { return }
             if let place {
                 record.holds[place].end = end
                 record.holds[place].seen = seen

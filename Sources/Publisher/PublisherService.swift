@@ -22,6 +22,8 @@ struct PublisherService: ~Copyable {
     static let pauseAfterTrouble: Duration = .seconds(1)
 
     private let logger: Logger
+    /// The clock of everything that travels or is journalled.
+    private let clock = SteadyClock()
     private let term: Term
     private let journal: Journal
     private let names: NameResolution
@@ -38,6 +40,8 @@ struct PublisherService: ~Copyable {
     /// After a failed write: when the next one that nobody asked for is tried.
     private var notBefore = ContinuousClock.now
     private var storageTrouble = RateLimit(interval: .seconds(10))
+    /// Milliseconds by which the system's clock was off when that was last said.
+    private var knownStep: Int64 = 0
     private var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
     private let lock: PidFile
@@ -56,7 +60,7 @@ struct PublisherService: ~Copyable {
         var ledger = Ledger(
             admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
             table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds)
-        let term = try PublisherService.resume(&ledger, from: journal, now: .now)
+        let term = try PublisherService.resume(&ledger, from: journal, now: clock.now)
         let terms = try journal.terms()
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
@@ -146,20 +150,28 @@ struct PublisherService: ~Copyable {
         let resolved = polled.add(descriptor: names.descriptor)
         try polled.wait(until: deadline)
 
+        noteClockStep()
         if polled.isReadable(resolved) { takeNames() }
         try admitConnections()
         try countSubscribers()
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
         if ContinuousClock.now >= notBefore {
-            ledger.expire(now: .now, limit: PublisherService.endsPerTurn)
-            ledger.compareLists(now: .now, limit: PublisherService.listedPerTurn)
+            ledger.expire(now: clock.now, limit: PublisherService.endsPerTurn)
+            ledger.compareLists(now: clock.now, limit: PublisherService.listedPerTurn)
         }
         let trouble = try writePending()
         for list in ledger.takeComparedLists() { logger.info("\(list)") }
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
         return polled.isReadable(signal) ? signals.next() : nil
+    }
+
+    private mutating func noteClockStep() {
+        let step = clock.step(of: .now, at: .now)
+        guard abs(step - knownStep) >= 1000 else { return }
+        knownStep = step
+        logger.warning("the system's clock was set, and is \(step / 1000) s ahead of this publisher's; the next start takes it over")
     }
 
     private mutating func admitConnections() throws(ZeroMQError) {
@@ -173,7 +185,7 @@ struct PublisherService: ~Copyable {
     private var deadline: ContinuousClock.Instant {
         if ledger.hasListsToCompare { return min(broadcaster.deadline, max(.now, notBefore)) }
         guard let due = ledger.nextDue else { return broadcaster.deadline }
-        let wait = max(due.milliseconds(since: .now), 0)
+        let wait = max(due.milliseconds(since: clock.now), 0)
         return min(broadcaster.deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
     }
 
@@ -192,7 +204,7 @@ struct PublisherService: ~Copyable {
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
             let sender = delivery.userID.flatMap { Hostname($0) }
-            let outcome = Reception(hosts: gate.hosts).take(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: .now)
+            let outcome = Reception(hosts: gate.hosts).take(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: clock.now)
             let message =
                 switch outcome {
                 case .answer(let message): message
@@ -205,7 +217,7 @@ struct PublisherService: ~Copyable {
 
     private mutating func sync(_ request: SyncRequest) -> Message {
         do throws(JournalError) {
-            return try syncDesk.answer(request, ledger: ledger, journal: journal, now: .now)
+            return try syncDesk.answer(request, ledger: ledger, journal: journal, now: clock.now)
         } catch {
             if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
             return RequestRefusal(.storage, "the journal can't be read: \(error.reason)").message(term: term)
@@ -219,7 +231,7 @@ struct PublisherService: ~Copyable {
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts
             let (frame, refusal) = plainReception.answer(
-                Array(delivery.frames[2...]), ledger: &ledger, isAuthorized: { hosts.roles(of: $0) != nil }, now: .now)
+                Array(delivery.frames[2...]), ledger: &ledger, isAuthorized: { hosts.roles(of: $0) != nil }, now: clock.now)
             if let refusal, let note = plainRefusals.heldBackNote(at: .now) {
                 logger.warning("NAK to the old client at \(delivery.peerAddress ?? "-"): \(refusal)\(note)")
             }
@@ -275,7 +287,7 @@ struct PublisherService: ~Copyable {
 
     private mutating func broadcast() throws(ZeroMQError) {
         while let frame = broadcaster.frame(
-            term: term, next: ledger.nextNumber, subscribers: subscribers, clock: .now, now: .now)
+            term: term, next: ledger.nextNumber, subscribers: subscribers, clock: clock.now, now: .now)
         {
             _ = try sockets.broadcasts.send([frame])
         }

@@ -149,6 +149,12 @@ import Wire
         #expect(looks < 1100)
         #expect(table.bannedCount == 1)
     }
+
+    @Test mutating func aLiftingNotedByAClockThatWasSetBackStopsNoNewBan() throws {
+        _ = table.apply(try order(.unban, "192.0.2.1", seen: 3600), isPlain: false, isMove: false, now: at(3600))
+        let effect = table.apply(try ban("web1", "192.0.2.1", until: 600, seen: 100), isPlain: false, isMove: false, now: at(100))
+        #expect(effect.announcement?.action == .ban)
+    }
 }
 
 /// The table's definition, written down as plainly as possible.
