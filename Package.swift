@@ -46,12 +46,13 @@ let package = Package(
     targets: [
         // No pkgConfig: libzmq's adds flags of its own dependencies; the module map links zmq.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
 
         library("Wire", []),
         library("ZeroMQ", ["CZeroMQ"]),
         library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
-        library("Monitor", ["Wire", "ZeroMQ", "Daemon", grdb, logging, argumentParser]),
+        library("Monitor", ["Wire", "ZeroMQ", "Daemon", "CZlib", grdb, logging, argumentParser]),
         library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, heap, logging, argumentParser]),
         library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", heap, logging]),
         library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),

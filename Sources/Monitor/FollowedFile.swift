@@ -3,6 +3,8 @@
 import Glibc
 
 /// Owns the descriptor of one log file. It stays readable when the file is renamed or unlinked, and keeps its inode from being reused.
+///
+/// Of a file that gzip has compressed, all offsets and the head are of the decompressed bytes. It has an end and does not grow.
 final class FollowedFile {
     struct Identity: Hashable {
         var device: UInt
@@ -16,6 +18,9 @@ final class FollowedFile {
 
     let descriptor: Int32
     let identity: Identity
+    let isCompressed: Bool
+    /// What it was opened as; it may have another name by now.
+    let path: String
     /// Its inotify watch.
     var watch: Int32 = -1
     /// Where the first line that was not taken yet begins.
@@ -28,6 +33,12 @@ final class FollowedFile {
     private var knownSize: Int64 = 0
     /// Its first bytes, up to 256, by which a truncation is noticed even when the file has already grown again.
     private(set) var head: [UInt8] = []
+    /// While it is read, if it is compressed.
+    private var gzip: GzipStream?
+    /// Whether its compressed form was found to be damaged or too short.
+    private(set) var isDamaged = false
+    /// Whether it is compressed and was read to its end.
+    private(set) var isFinished = false
     /// When it last had a line, or began to be an old one.
     var lastActive: ContinuousClock.Instant
 
@@ -41,7 +52,9 @@ final class FollowedFile {
     }
 
     /// Opens what `path` names.
-    init(path: String, now: ContinuousClock.Instant) throws(LogTailError) {
+    ///
+    /// - Parameter isCompressed: whether it is in gzip's form.
+    init(path: String, isCompressed: Bool = false, now: ContinuousClock.Instant) throws(LogTailError) {
         // O_NONBLOCK: a FIFO in the log's place must not stop the loop. It is refused below.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw LogTailError("open \(path)", errno) }
@@ -51,20 +64,35 @@ final class FollowedFile {
             throw LogTailError("open \(path)", EINVAL)
         }
         self.descriptor = descriptor
+        self.path = path
+        self.isCompressed = isCompressed
         identity = Identity(status)
         lastActive = now
     }
 
     deinit { close(descriptor) }
 
-    /// Its size now, 0 when it can't be told.
+    /// Its size now, 0 when it can't be told. That of a compressed file is only known at its end.
     var size: Int64 {
         var status = stat()
-        return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+        guard fstat(descriptor, &status) == 0 else { return 0 }
+        return isCompressed ? Int64.max : Int64(status.st_size)
     }
 
+    /// When it was last written to, in nanoseconds since the epoch. Renaming and gzip keep it.
+    var modified: Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return 0 }
+        return FollowedFile.modified(status)
+    }
+
+    static func modified(_ status: stat) -> Int64 { Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec) }
+
     /// Whether nothing was written to it since it was read.
-    var isQuiet: Bool { seen >= size }
+    var isQuiet: Bool { isCompressed ? isFinished : seen >= size }
+
+    /// Where it is, to go on there.
+    var place: LogPlace.File { LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: modified) }
 
     /// Goes on at `offset`, the beginning of a line.
     func start(at offset: Int64) {
@@ -99,6 +127,7 @@ final class FollowedFile {
 
     /// Starts again at the beginning when the file was truncated: it is shorter than what was read, or begins differently.
     func noticeTruncation() -> Truncation {
+        if isCompressed { return .none }
         let isOther = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
             let now = buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))]
             let isOther = !now.starts(with: head)
@@ -111,6 +140,15 @@ final class FollowedFile {
         let truncation = knownSize > seen ? Truncation.unread : .read
         start(at: 0)
         return truncation
+    }
+
+    /// Reads the first bytes of a compressed file. Those of another one come with ``noticeTruncation()``.
+    func readCompressedHead() {
+        let gzip = GzipStream(descriptor: descriptor)
+        head = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
+            Array(buffer[..<gzip.read(into: buffer, at: 0)])
+        }
+        isDamaged = head.isEmpty && gzip.ending == .damaged
     }
 
     /// Takes complete lines that end before `limit`, in order.
@@ -128,13 +166,29 @@ final class FollowedFile {
             let from = scanned
             let wanted = Int(min(Int64(buffer.count), limit - from))
             guard wanted > 0 else { return .drained }
-            guard budget > 0 else { return .exhausted }
+            guard budget > 0, isReady(at: from, budget: &budget) else { return .exhausted }
             let count = read(into: buffer, wanted, at: from)
             guard count >= 0 else { throw LogTailError("read the log", errno) }
             budget -= count
             guard takeLines(UnsafeBufferPointer(rebasing: buffer[..<count]), at: from, take) else { return .stopped }
+            if count < wanted { finish() }
             if count < wanted || from + Int64(count) >= limit { return .drained }
         }
+    }
+
+    /// A compressed file has to be decompressed up to where it is read.
+    private func isReady(at offset: Int64, budget: inout Int) -> Bool {
+        guard isCompressed, !isFinished else { return true }
+        let gzip = gzip ?? GzipStream(descriptor: descriptor)
+        self.gzip = gzip
+        return gzip.skip(to: offset, budget: &budget)
+    }
+
+    private func finish() {
+        guard let gzip else { return }
+        isFinished = true
+        isDamaged = gzip.ending == .damaged || gzip.isShort(of: lineStart)
+        self.gzip = nil
     }
 
     /// - Returns: whether the taker wants more.
@@ -164,6 +218,9 @@ final class FollowedFile {
     }
 
     private func read(into buffer: UnsafeMutableBufferPointer<UInt8>, _ wanted: Int, at offset: Int64) -> Int {
+        if isCompressed {
+            return gzip?.read(into: UnsafeMutableBufferPointer(rebasing: buffer[..<min(wanted, buffer.count)]), at: offset) ?? 0
+        }
         while true {
             let count = pread(descriptor, buffer.baseAddress, min(wanted, buffer.count), off_t(offset))
             if count >= 0 || errno != EINTR { return count }

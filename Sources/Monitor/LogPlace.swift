@@ -11,10 +11,13 @@ public struct LogPlace: Hashable, Sendable {
         public var head: LogHead
         /// Where the next line begins.
         public var offset: UInt64
+        /// When the file was last written to, in nanoseconds since the epoch: tells which files are newer when it is gone, or was empty.
+        public var modified: Int64
 
-        public init(head: LogHead, offset: UInt64) {
+        public init(head: LogHead, offset: UInt64, modified: Int64) {
             self.head = head
             self.offset = offset
+            self.modified = modified
         }
     }
 
@@ -41,12 +44,18 @@ public struct LogHead: Hashable, Sendable {
     /// - Parameter bytes: the beginning of a file; only the first 256 count.
     public init(_ bytes: Span<UInt8>) {
         count = min(bytes.count, LogHead.longest)
-        hash = 0xcbf2_9ce4_8422_2325
-        for i in 0..<count { hash = (hash ^ UInt64(bytes[i])) &* 0x100_0000_01b3 }
+        hash = fnv1a(bytes.extracting(0..<count))
     }
 
     /// Whether a file that begins with `bytes` is this one or has grown from it. Nothing is known of a file that was empty.
     public func isBeginning(of bytes: Span<UInt8>) -> Bool {
         count > 0 && bytes.count >= count && LogHead(bytes.extracting(0..<count)) == self
     }
+}
+
+/// FNV-1a, 64 bits (draft-eastlake-fnv): tells bytes apart that nobody forges.
+func fnv1a(_ bytes: Span<UInt8>) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for i in bytes.indices { hash = (hash ^ UInt64(bytes[i])) &* 0x100_0000_01b3 }
+    return hash
 }

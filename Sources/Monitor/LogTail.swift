@@ -6,15 +6,16 @@ import Glibc
 ///
 /// fail2ban goes on writing to a renamed log until it is told to reopen it, and for ever if telling it fails. So an old file is kept
 /// open and read until the new one has data and the old one has been quiet for a minute. What was in the old file when the new one
-/// got its data is always handed out before that. Lines that `copytruncate` drops between its copy and its truncation are lost, as
-/// they are for everyone who reads.
+/// got its data is always handed out before that. What happened between two looks, or before a start from a ``LogPlace``, is found
+/// beside the log (``LogSuccession``): rotated files, gzip's too, and the copies of `copytruncate`. Lines that `copytruncate` drops
+/// between its copy and its truncation are lost, as they are for everyone who reads.
 public struct LogTail: ~Copyable {
     /// Longer lines are passed over. fail2ban's own are under 200 bytes, unless a filter takes a long id.
     public static let longestLine = 4096
     /// Bytes read in one turn at most, so that one long log does not hold up what else the loop has to do.
     static let turnLimit = 256 * 1024
-    /// Renamed logs that are kept open, at most. The oldest is let go when there is one more.
-    static let oldFileLimit = 8
+    /// Rotated logs that are kept open, at most, while they are not read or not quiet. The oldest is let go when there is one more.
+    static let oldFileLimit = 64
     /// Longer than logrotate takes from the rename to the end of its postrotate script.
     static let quietTime = Duration.seconds(60)
 
@@ -22,7 +23,7 @@ public struct LogTail: ~Copyable {
     public enum Start: Sendable {
         /// At the end of the file that is there now; at the beginning of one that comes later.
         case end
-        /// At a place of an earlier tail; at the beginning of a file that is not known there.
+        /// At a place of an earlier tail, through all files that came since.
         case place(LogPlace)
     }
 
@@ -42,28 +43,38 @@ public struct LogTail: ~Copyable {
     public private(set) var problem: LogTailError?
     /// Lines passed over because they were longer than ``longestLine``.
     public private(set) var longLines = 0
-    /// How often a file had to be let go, or was truncated, before all of it was read.
+    /// How often lines were lost.
     public private(set) var gaps = 0
+    /// How often a file came, went or was truncated. While this is the same and one file is open, reading again from an earlier
+    /// place gives the same lines the same positions.
+    public private(set) var changes = 0
 
     private let inotify: Inotify
     private var folders: WatchedFolders
     /// The oldest first. The last one is, or was, what `path` names.
     private var files: [FollowedFile] = []
-    private var start: Start
+    /// Whether the first file is begun at its end.
+    private var beginsAtEnd: Bool
+    /// Beginnings of files that were let go, so that they are not taken for new ones.
+    private var past: [[UInt8]] = []
+    private var losses: [LogLoss] = []
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 * 1024)
 
     /// - Throws: when inotify is not to be had. A log that is missing or can't be read is awaited; see ``problem``.
     public init(path: String, from start: Start, now: ContinuousClock.Instant) throws(LogTailError) {
         self.path = path
-        self.start = start
-        if case .place(let place) = start { position = place.position } else { position = 0 }
+        switch start {
+        case .end: (beginsAtEnd, position) = (true, 0)
+        case .place(let place): (beginsAtEnd, position) = (false, place.position)
+        }
         folders = WatchedFolders(path: path)
         let inotify = try Inotify()
         try folders.refresh(inotify)
         self.inotify = inotify
+        if case .place(let place) = start { resume(place, now) }
         openLog(now)
         // A file that comes later is new from its beginning.
-        if problem?.code == ENOENT || problem?.code == ENOTDIR, case .end = self.start { beginAtBeginnings() }
+        if problem?.code == ENOENT || problem?.code == ENOTDIR { beginsAtEnd = false }
     }
 
     deinit { buffer.deallocate() }
@@ -75,8 +86,15 @@ public struct LogTail: ~Copyable {
     public var isFollowing: Bool { !files.isEmpty }
 
     /// How far the lines were handed out, to begin there again.
-    public var place: LogPlace {
-        LogPlace(position: position, files: files.map { LogPlace.File(head: LogHead($0.head.span), offset: UInt64($0.lineStart)) })
+    public var place: LogPlace { LogPlace(position: position, files: files.map(\.place)) }
+
+    /// How many files are open; more than one while a rotated one is not read to its end or not yet quiet.
+    public var fileCount: Int { files.count }
+
+    /// What was lost since this was last asked.
+    public mutating func takeLosses() -> [LogLoss] {
+        defer { losses = [] }
+        return losses
     }
 
     /// Takes up what changed: a new file under the path, a truncation. To be called whenever ``descriptor`` is readable.
@@ -85,9 +103,9 @@ public struct LogTail: ~Copyable {
         if inotify.drain() { try folders.refresh(inotify) }
         openLog(now)
         for file in files {
+            let (head, offset) = (file.head, file.lineStart)
             let truncation = file.noticeTruncation()
-            if truncation == .unread { gaps += 1 }
-            if truncation != .none { file.lastActive = now }
+            if truncation != .none { takeUpTruncation(of: file, truncation, head, offset, now) }
         }
         letGoOfQuietFiles(now)
     }
@@ -125,6 +143,7 @@ public struct LogTail: ~Copyable {
             case .exhausted: return .more
             }
         }
+        letGoOfFinishedFiles()
         return .upToDate
     }
 
@@ -150,6 +169,7 @@ public struct LogTail: ~Copyable {
             return
         }
         problem = nil
+        changes += 1
         for old in files { old.lastActive = now }
         if let again = files.firstIndex(where: { $0.identity == file.identity }) {
             // An old log got its name back. It is read on where it was.
@@ -157,18 +177,52 @@ public struct LogTail: ~Copyable {
             return
         }
         _ = file.noticeTruncation()
-        switch start {
-        case .end: file.startAtEnd(buffer)
-        case .place(let place):
-            let known = place.files.last { $0.head.isBeginning(of: file.head.span) && $0.offset <= UInt64(file.size) }
-            if let known { file.start(at: Int64(known.offset)) }
+        if beginsAtEnd { file.startAtEnd(buffer) }
+        beginsAtEnd = false
+        if let newest = files.last {
+            let missed = LogSuccession(
+                newerThan: newest.modified, rotated: RotatedLogs.look(besides: path, now: now), own: files + [file], past: past)
+            insert(missed, at: files.count)
         }
-        beginAtBeginnings()
         files.append(file)
-        if files.count > LogTail.oldFileLimit + 1 { letGo(of: 0) }
+        letGoOfTooMany()
     }
 
-    private mutating func beginAtBeginnings() { start = .place(LogPlace(position: position, files: [])) }
+    /// Opens the files of an earlier tail's place, and those that came since.
+    private mutating func resume(_ place: LogPlace, _ now: ContinuousClock.Instant) {
+        // The log first: if it is renamed meanwhile it is found twice, and not at all the other way round.
+        let live = try? FollowedFile(path: path, now: now)
+        _ = live?.noticeTruncation()
+        insert(LogSuccession(from: place, rotated: RotatedLogs.look(besides: path, now: now), live: live, buffer), at: 0)
+        letGoOfTooMany()
+    }
+
+    private mutating func takeUpTruncation(
+        of file: FollowedFile, _ truncation: FollowedFile.Truncation, _ head: [UInt8], _ offset: Int64, _ now: ContinuousClock.Instant
+    ) {
+        changes += 1
+        file.lastActive = now
+        let rotated = RotatedLogs.look(besides: path, now: now)
+        if let rest = LogSuccession(copyOf: head, from: offset, rotated: rotated, own: files, past: past) {
+            insert(rest, at: files.firstIndex { $0 === file } ?? files.count)
+            letGoOfTooMany()
+        } else if truncation == .unread {
+            lose(.truncated(file.path))
+        }
+    }
+
+    private mutating func insert(_ succession: LogSuccession, at index: Int) {
+        for loss in succession.losses { lose(loss) }
+        // One that can't be watched is read as far as it is now.
+        for file in succession.files where !file.isCompressed { file.watch = (try? inotify.watch(open: file.descriptor)) ?? -1 }
+        files.insert(contentsOf: succession.files, at: index)
+    }
+
+    private mutating func lose(_ loss: LogLoss) {
+        gaps += 1
+        // What is not asked for must not grow.
+        if losses.count < LogTail.oldFileLimit { losses.append(loss) }
+    }
 
     private mutating func letGoOfQuietFiles(_ now: ContinuousClock.Instant) {
         guard files.count > 1 else { return }
@@ -178,9 +232,26 @@ public struct LogTail: ~Copyable {
         }
     }
 
+    /// A compressed file that was read to its end.
+    private mutating func letGoOfFinishedFiles() {
+        for i in files.indices.reversed() where files[i].isFinished {
+            if files[i].isDamaged { lose(.damaged(files[i].path)) }
+            letGo(of: i)
+        }
+    }
+
+    private mutating func letGoOfTooMany() {
+        while files.count > LogTail.oldFileLimit + 1 {
+            if !files[0].isQuiet { lose(.tooMany(files[0].path)) }
+            letGo(of: 0)
+        }
+    }
+
     private mutating func letGo(of index: Int) {
         let file = files.remove(at: index)
-        if !file.isQuiet { gaps += 1 }
-        inotify.remove(file.watch)
+        changes += 1
+        if !file.head.isEmpty { past.append(file.head) }
+        if past.count > LogTail.oldFileLimit { past.removeFirst() }
+        if file.watch >= 0 { inotify.remove(file.watch) }
     }
 }

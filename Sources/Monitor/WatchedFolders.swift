@@ -9,7 +9,7 @@ struct WatchedFolders {
     private var watches: [String: Int32] = [:]
 
     /// As the kernel: more links in a row are a loop (path_resolution(7)).
-    private static let linkLimit = 40
+    static let linkLimit = 40
 
     init(path: String) { self.path = path }
 
@@ -47,7 +47,7 @@ struct WatchedFolders {
         return folders
     }
 
-    private static func parent(of path: String) -> String {
+    static func parent(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -62,7 +62,7 @@ struct WatchedFolders {
         }
     }
 
-    private static func link(at path: String) -> String? {
+    static func link(at path: String) -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             guard let base = buffer.baseAddress else { return nil }
             let count = readlink(path, base, buffer.count)

@@ -30,6 +30,12 @@ final class LogFolder {
         remove(path)
     }
 
+    /// Runs a command of the system in the folder.
+    func run(_ command: String) throws {
+        let status = system("cd '\(folder)' && \(command)")
+        try #require(status == 0, "\(command)")
+    }
+
     func create() { LogFolder.append("", to: path) }
 
     func append(_ text: String, to suffix: String = "") { LogFolder.append(text, to: path + suffix) }
@@ -57,18 +63,24 @@ struct LogReader: ~Copyable {
     var openFiles: Int { tail.place.files.count }
     var longLines: Int { tail.longLines }
     var gaps: Int { tail.gaps }
+    var changes: Int { tail.changes }
+
+    mutating func losses() -> [LogLoss] { tail.takeLosses() }
 
     /// Takes up what changed, and reads nothing.
     mutating func glance() throws { try tail.look(now: now) }
 
     /// All lines that are there, up to the limit.
-    mutating func available() throws -> [String] {
-        var lines: [String] = []
+    mutating func available() throws -> [String] { try positioned().map(\.line) }
+
+    /// As ``available()``, with the position behind each line.
+    mutating func positioned() throws -> [(position: UInt64, line: String)] {
+        var lines: [(UInt64, String)] = []
         try tail.look(now: now)
         while true {
             let limit = limit
-            let progress = try tail.readLines(now: now) { line, _ in
-                lines.append(line.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+            let progress = try tail.readLines(now: now) { line, position in
+                lines.append((position, line.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }))
                 return lines.count < limit
             }
             if progress != .more { return lines }

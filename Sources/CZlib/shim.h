@@ -1,0 +1,2 @@
+/* zlib, for rotated logs that gzip has compressed. */
+#include <zlib.h>
