@@ -43,6 +43,9 @@ struct EndLookups {
 
     var count: Int { queues.reduce(0) { $0 + $1.count } }
 
+    /// All that wait, the oldest first.
+    var all: [(HoldKey, Pending)] { queues.reversed().flatMap { $0.all.map { ($0, $1.pending) } } }
+
     subscript(key: HoldKey) -> Pending? { entry(key)?.pending }
 
     /// When ``due(at:limit:)`` has something; `nil` when nothing waits.

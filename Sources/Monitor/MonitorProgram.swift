@@ -16,6 +16,7 @@ public enum MonitorProgram: Service {
     public static func check(_ configuration: Configuration) -> [Finding] {
         guard let settings = configuration.monitor else { return [] }
         return keyFindings(configuration.general) + logFindings(settings) + databaseFindings(configuration.general)
+            + checkpointFindings(configuration)
     }
 
     public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
@@ -48,6 +49,11 @@ public enum MonitorProgram: Service {
             problem.code == EACCES
                 ? Finding(.problem, "\(problem)", exitStatus: .permission) : Finding(.warning, "\(problem)")
         ]
+    }
+
+    /// Without its checkpoint it works, but a restart begins at the log's end.
+    private static func checkpointFindings(_ configuration: Configuration) -> [Finding] {
+        configuration.stateDirectoryFinding().map { [Finding(.warning, $0.text, hint: $0.hint)] } ?? []
     }
 
     private static func databaseFindings(_ general: GeneralSettings) -> [Finding] {

@@ -23,6 +23,15 @@ struct MonitorService: ~Copyable {
     private var tail: LogTail
     private var intake: LogIntake
     private var client: RequestClient
+    private let checkpointFile: CheckpointFile
+    private var checkpoints = CheckpointSchedule()
+    private let host: Hostname
+    private let stream: String
+    /// Whether this start could not go on where the last one was, so that lines may be missing in between.
+    let isNewStream: Bool
+    /// The publisher's term in which the complete list of this host's holds was compared last. Kept in the checkpoint; to be set to `nil`
+    /// where lines were lost since.
+    var healedTerm: Term?
     private var troubles: Troubles
     private var polled = PollSet()
     /// Whether the log has lines that are not taken, without a new event.
@@ -31,15 +40,20 @@ struct MonitorService: ~Copyable {
     private var unansweredSince: ContinuousClock.Instant?
 
     /// - Throws: when the keys can't be read, or inotify is not to be had. A missing log, database or publisher is no error.
-    init(settings: MonitorSettings, general: GeneralSettings, logger: Logger) throws {
+    init(
+        settings: MonitorSettings, general: GeneralSettings, machineIDPath: String = "/etc/machine-id", logger: Logger
+    ) throws {
         let keys = KeyDirectory(general.keyDirectory)
         let (own, publisher) = (try keys.hostKeys(), try keys.publisherPublicKey())
         let context = try Context()
-        let tail = try LogTail(path: settings.logPath, from: .end, now: .now)
+        let checkpointFile = CheckpointFile(stateDirectory: general.stateDirectory, machineIDPath: machineIDPath)
+        let beginning = Beginning(checkpointFile, general.hostname, settings.logPath, logger)
+        let tail = try LogTail(path: settings.logPath, from: beginning.start, now: .now)
+        self.checkpointFile = checkpointFile
+        host = general.hostname
+        (stream, isNewStream, healedTerm) = (beginning.stream, beginning.isNewStream, beginning.healedTerm)
         witness = Witness(path: general.fail2banDatabase)
-        // A stream of its own for each start: positions go on from nothing, so they must not be taken for an earlier start's.
-        let stream = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
-        intake = LogIntake(reporter: Reporter(host: general.hostname, stream: stream), jails: ReportedJails(settings))
+        intake = LogIntake(reporter: beginning.reporter, jails: ReportedJails(settings))
         client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
         // A log that is missing now was told by the program's checks.
         troubles = Troubles(logger: logger, logProblem: tail.problem)
@@ -47,7 +61,13 @@ struct MonitorService: ~Copyable {
         let servers = settings.replyServers.map(\.description).joined(separator: ", ")
         logger.notice("following \(settings.logPath) as \(general.hostname), reporting to \(servers)")
         self.tail = tail
+        troubles.log(self.tail.takeLosses())
+        // From now on nothing may be missed, not even by a kill before the first line.
+        if isNewStream { saveCheckpoint(.now) }
     }
+
+    /// How often lines of the log were lost; see ``LogTail/gaps``.
+    var gaps: Int { tail.gaps }
 
     /// Runs until a signal ends it; then what is in the log is reported, as far as the publisher answers in time.
     mutating func run(_ lifecycle: Lifecycle) throws {
@@ -78,6 +98,7 @@ struct MonitorService: ~Copyable {
         while hasMore || !intake.reporter.isIdle, ContinuousClock.now < end {
             if try turn(signals, until: end) == .terminate { break }
         }
+        saveCheckpoint(.now)
         if !intake.reporter.isIdle { logger.warning("ended before the publisher acknowledged what was reported last") }
     }
 
@@ -102,8 +123,10 @@ struct MonitorService: ~Copyable {
             hasMore = true
         }
         try readLines(now)
+        troubles.log(tail.takeLosses())
         askWitness(now)
         try exchange(now)
+        if checkpoints.isDue(position: tail.position, isIdle: intake.reporter.isIdle, now: now) { saveCheckpoint(now) }
         troubles.log(intake.reporter.takeNotices(), now)
         return polled.isReadable(signal) ? signals.next() : nil
     }
@@ -143,6 +166,7 @@ struct MonitorService: ~Copyable {
         }
         if client.isIdle, let report = intake.reporter.nextReport(now: .now) {
             unansweredSince = now
+            if checkpoints.mustPrecedeReport(files: tail.fileCount, changes: tail.changes) { saveCheckpoint(now) }
             try client.send(now: now) {
                 // The publisher reads the host's clock from it, so it is the time of this try.
                 var report = report
@@ -164,6 +188,7 @@ struct MonitorService: ~Copyable {
             let acknowledgement = try Acknowledgement(message)
             troubles.log(acknowledgement, now)
             intake.reporter.acknowledge()
+            checkpoints.acknowledged()
         } catch {
             troubles.log(error, now)
             retryLater(now)
@@ -174,5 +199,52 @@ struct MonitorService: ~Copyable {
         client.retryLater(now: now, onNextEndpoint: onNextEndpoint)
         // The pause is no silence.
         unansweredSince = now + MonitorService.longestPause
+    }
+
+    // MARK: - The checkpoint
+
+    /// Writes what a restart goes on with. Complete between two turns and before a report is sent: then the witness was asked about each
+    /// line that was taken.
+    private mutating func saveCheckpoint(_ now: ContinuousClock.Instant) {
+        let clock = ContinuousClock()
+        var isWritten = true
+        let took = clock.measure {
+            let checkpoint = Checkpoint(
+                machine: checkpointFile.machine, host: host, stream: stream, logPath: tail.path, place: tail.place, healedTerm: healedTerm,
+                reporter: intake.reporter.savedState)
+            do throws(SystemError) {
+                try checkpointFile.write(checkpoint)
+            } catch {
+                isWritten = false
+                troubles.logCheckpoint(error, now)
+            }
+        }
+        checkpoints.wrote(position: tail.position, changes: tail.changes, took: took, isWritten: isWritten, now: clock.now)
+    }
+}
+
+/// Where a monitor begins: where the last one was, or with a new stream.
+private struct Beginning {
+    let stream: String
+    let isNewStream: Bool
+    let healedTerm: Term?
+    let reporter: Reporter
+    let start: LogTail.Start
+
+    init(_ file: CheckpointFile, _ host: Hostname, _ logPath: String, _ logger: Logger) {
+        do throws(NoCheckpoint) {
+            let last = try file.read(host: host, logPath: logPath)
+            (stream, isNewStream, healedTerm) = (last.stream, false, last.healedTerm)
+            reporter = Reporter(host: host, stream: stream, position: last.place.position, saved: last.reporter, now: .now)
+            start = .place(last.place)
+            logger.notice("going on at position \(last.place.position) of stream \(stream)")
+        } catch {
+            // Positions go on from nothing, so they must not be taken for an earlier stream's.
+            stream = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
+            (isNewStream, healedTerm) = (true, nil)
+            reporter = Reporter(host: host, stream: stream)
+            start = .end
+            logger.notice("beginning a new stream at the log's end: \(error)")
+        }
     }
 }

@@ -257,7 +257,10 @@ public struct Reporter {
         _ position: UInt64?, _ key: HoldKey, _ address: Address, _ action: Event.Action, _ cause: Event.Cause, _ seen: Timestamp,
         _ end: BanEnd
     ) {
-        let event = Event(host: host, jail: key.jail, action: action, address: address, seen: seen, end: end, cause: cause)
+        enqueue(position, Event(host: host, jail: key.jail, action: action, address: address, seen: seen, end: end, cause: cause))
+    }
+
+    private mutating func enqueue(_ position: UInt64?, _ event: Event) {
         var text: [UInt8] = []
         event.appendLine(to: &text)
         queue.append(Line(entry: Report.Entry(position: position, event), bytes: text.count + 21))
@@ -267,5 +270,30 @@ public struct Reporter {
         // As many kinds as a log can hold without drowning; jails' names can be forged without end.
         guard noticed[notice] != nil || noticed.count < 20 else { return }
         noticed[notice, default: 0] += 1
+    }
+
+    // MARK: - Across a restart
+
+    /// Goes on where an earlier reporter was when it had taken all lines up to `position`. What it had decided is sent first, unchanged.
+    public init(
+        host: Hostname, stream: String, position: UInt64, saved: SavedState, now: Instant, undecidedLimit: Int = Reporter.undecidedLimit
+    ) {
+        self.init(host: host, stream: stream, undecidedLimit: undecidedLimit)
+        taken = position
+        for line in saved.lines { if case .success(let event) = line.content { enqueue(line.position, event) } }
+        for unban in saved.undecided { _ = undecided.append(unban.key, Undecided(address: unban.address, seen: unban.seen)) }
+        for end in saved.ends {
+            let pending = EndLookups.Pending(address: end.address, seen: end.seen, reported: end.reported, unbanned: end.unbanned)
+            _ = ends.begin(end.key, pending, now: now)
+        }
+        if isIdle { acknowledged = taken }
+    }
+
+    /// To go on with after a restart. Complete when no line is taken that the witness was not asked about: ``question(now:)`` and its answer.
+    public var savedState: SavedState {
+        SavedState(
+            lines: (underWay + queue).map(\.entry),
+            undecided: undecided.all.map { UndecidedUnban(key: $0, address: $1.address, seen: $1.seen) },
+            ends: ends.all.map { PendingEnd(key: $0, address: $1.address, seen: $1.seen, reported: $1.reported, unbanned: $1.unbanned) })
     }
 }

@@ -12,12 +12,12 @@ struct Troubles {
     /// Whether the operator was told that there is no log.
     private var isLogMissed: Bool
     private var longLines = 0
-    private var gaps = 0
     private var isUnanswered = false
     private var silence = RateLimit(interval: .seconds(60))
     private var refusedRequests = RateLimit(interval: .seconds(60))
     private var refusedEvents = RateLimit(burst: 10, interval: .seconds(10))
     private var nonsense = RateLimit(interval: .seconds(60))
+    private var checkpoint = RateLimit(interval: .seconds(60))
     private var database = RateLimit(interval: .seconds(60))
     private var notices = RateLimit(burst: 5, interval: .seconds(60))
 
@@ -44,12 +44,16 @@ struct Troubles {
             logger.info("passed over \(tail.longLines - longLines) lines longer than \(LogTail.longestLine) bytes")
             longLines = tail.longLines
         }
-        if tail.gaps > gaps {
-            logger.error(
-                "lines of \(tail.path) are lost: it was truncated, or rotated \(LogTail.oldFileLimit + 1) times, before the publisher took them"
-            )
-            gaps = tail.gaps
-        }
+    }
+
+    /// What is missing between the log and the reports.
+    func log(_ losses: [LogLoss]) {
+        for loss in losses { logger.error("lines of fail2ban's log may be lost: \(loss)") }
+    }
+
+    mutating func logCheckpoint(_ error: SystemError, _ now: ContinuousClock.Instant) {
+        guard let more = checkpoint.heldBackNote(at: now) else { return }
+        logger.error("the checkpoint can't be kept, so a restart repeats or misses lines: \(error)\(more)")
     }
 
     mutating func log(_ problem: WitnessProblem, _ now: ContinuousClock.Instant) {

@@ -53,6 +53,9 @@ struct WaitingQueue<Value> {
         return keys
     }
 
+    /// All values, the oldest first.
+    var all: [(HoldKey, Value)] { first(count).compactMap { key in values[key].map { (key, $0.value) } } }
+
     private mutating func compact() {
         order = order.filter { values[$0.key]?.serial == $0.serial }
         head = 0

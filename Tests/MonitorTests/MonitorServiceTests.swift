@@ -109,6 +109,7 @@ private struct ServiceUnderTest: ~Copyable {
         let endpoint = try publisher.bind("tcp://127.0.0.1:0")
         var general = GeneralSettings(hostname: try #require(Hostname("web1")))
         general.keyDirectory = keys.path
+        general.stateDirectory = log.folder + "/state"
         general.fail2banDatabase = database.path
         var settings = MonitorSettings()
         settings.logPath = log.path
