@@ -1,0 +1,113 @@
+// A tail that is ended and begun again all the time, while the log is written and rotated in every way.
+
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Monitor
+
+@Suite struct RestartTests {
+    enum Rotation: CaseIterable {
+        case rename
+        case compress
+        case delayCompress
+        case copyTruncate
+        case copyTruncateCompress
+    }
+
+    /// The log's writer and its rotations; a time of its own for each step, since the kernel's clock for files ticks slowly.
+    private struct Writer {
+        let log: LogFolder
+        private(set) var written: [String] = []
+        private var time = 1_700_000_000
+        private var rotations = 0
+
+        init(_ log: LogFolder) {
+            self.log = log
+            log.create()
+            stamp()
+        }
+
+        mutating func write(_ count: Int) {
+            var text = ""
+            for _ in 0..<count {
+                let line = "line \(written.count) of the log of this test"
+                written.append(line)
+                text += line + "\n"
+            }
+            log.append(text)
+            stamp()
+        }
+
+        private mutating func stamp() {
+            time += 1
+            var times = [timeval(tv_sec: time, tv_usec: 0), timeval(tv_sec: time, tv_usec: 0)]
+            utimes(log.path, &times)
+        }
+
+        /// As logrotate does it, with its numbers.
+        mutating func rotate(_ rotation: Rotation) throws {
+            rotations += 1
+            var steps: [String] = []
+            if rotation == .delayCompress { steps.append("[ ! -e fail2ban.log.1 ] || gzip fail2ban.log.1") }
+            for i in (1...rotations).reversed() {
+                for end in ["", ".gz"] {
+                    steps.append("if [ -e fail2ban.log.\(i)\(end) ]; then mv fail2ban.log.\(i)\(end) fail2ban.log.\(i + 1)\(end); fi")
+                }
+            }
+            switch rotation {
+            case .rename, .compress, .delayCompress: steps.append("mv fail2ban.log fail2ban.log.1 && touch fail2ban.log")
+            case .copyTruncate, .copyTruncateCompress: steps.append("cp -p fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log")
+            }
+            if rotation == .compress || rotation == .copyTruncateCompress { steps.append("gzip fail2ban.log.1") }
+            try log.run(steps.joined(separator: "\n"))
+            stamp()
+        }
+    }
+
+    /// Positions never mean two things, and in the end each line has one.
+    @Test(arguments: 0..<24)
+    func noSequenceOfKillsAndRotationsLosesOrDoublesALine(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let log = try LogFolder()
+        var writer = Writer(log)
+        var schedule = CheckpointSchedule()
+        var place = try LogReader(log.path).place
+        var sent: [UInt64: String] = [:]
+        for _ in 0..<8 {
+            // A kill, and what happens meanwhile.
+            for _ in 0..<Int.random(in: 0...3, using: &random) { try happen() }
+            var reader = try LogReader(log.path, from: .place(place))
+            schedule = CheckpointSchedule()
+            for _ in 0..<Int.random(in: 1...5, using: &random) {
+                try happen()
+                reader.limit = Int.random(in: 1...30, using: &random)
+                let lines = try reader.positioned()
+                // As the service does it: what was read is in the checkpoint or can be read again.
+                if schedule.mustPrecedeReport(files: reader.openFiles, changes: reader.changes) || Bool.random(using: &random) {
+                    place = reader.place
+                    schedule.wrote(position: 0, changes: reader.changes, took: .zero, isWritten: true, now: .now)
+                }
+                for (position, line) in lines {
+                    let before = sent.updateValue(line, forKey: position)
+                    #expect(before == nil || before == line, "position \(position) was another line")
+                }
+                #expect(reader.losses() == [])
+            }
+        }
+        var reader = try LogReader(log.path, from: .place(place))
+        for (position, line) in try reader.positioned() { sent[position] = line }
+        let read = sent.sorted { $0.key < $1.key }.map(\.value)
+        #expect(read.count == writer.written.count)
+        #expect(zip(read, writer.written).first { $0 != $1 } == nil)
+        #expect(reader.gaps == 0)
+
+        func happen() throws {
+            writer.write(Int.random(in: 1...20, using: &random))
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                try writer.rotate(try #require(Rotation.allCases.randomElement(using: &random)))
+                writer.write(Int.random(in: 1...3, using: &random))
+            }
+        }
+    }
+}
