@@ -71,6 +71,6 @@ let package = Package(
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator"]),
-        tests("EndToEndTests", ["Wire", "ZeroMQ", subprocess]),
+        tests("EndToEndTests", ["Wire", "ZeroMQ", grdb, subprocess]),
     ]
 )

@@ -29,8 +29,9 @@ final class FollowedFile {
     private var scanned: Int64 = 0
     /// How far its bytes were looked at; behind `lineStart` by an unfinished line.
     private var seen: Int64 = 0
-    /// Its size when a truncation was last looked for.
+    /// Its size when a truncation was last looked for, and when it had been written to.
     private var knownSize: Int64 = 0
+    private(set) var knownModified: Int64 = 0
     /// Its first bytes, up to 256, by which a truncation is noticed even when the file has already grown again.
     private(set) var head: [UInt8] = []
     /// While it is read, if it is compressed.
@@ -94,6 +95,13 @@ final class FollowedFile {
     /// Where it is, to go on there.
     var place: LogPlace.File { LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: modified) }
 
+    /// Whether one has grown from the other, or is its copy.
+    func isSame(as other: FollowedFile) -> Bool { hasSameBeginning(as: other.head) }
+
+    func hasSameBeginning(as other: [UInt8]) -> Bool {
+        !head.isEmpty && !other.isEmpty && (head.starts(with: other) || other.starts(with: head))
+    }
+
     /// Goes on at `offset`, the beginning of a line.
     func start(at offset: Int64) {
         lineStart = offset
@@ -135,7 +143,10 @@ final class FollowedFile {
             return isOther
         }
         let size = size
-        defer { knownSize = size }
+        defer {
+            knownSize = size
+            knownModified = modified
+        }
         guard isOther || size < seen else { return .none }
         let truncation = knownSize > seen ? Truncation.unread : .read
         start(at: 0)

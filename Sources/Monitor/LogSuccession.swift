@@ -39,9 +39,10 @@ struct LogSuccession {
     ///   - rotated: the oldest first.
     ///   - live: what the log's path names now.
     init(from place: LogPlace, rotated: [RotatedLog], live: FollowedFile?, _ buffer: UnsafeMutableBufferPointer<UInt8>) {
-        let rotated = LogSuccession.distinct(rotated, live)
-        // What can't be read has a place in the order, too.
+        // What can't be read has a place in the order, too. The live log is among the others when it was renamed since it was opened, or
+        // is copied and not truncated yet.
         var candidates = rotated.map { (name: $0.name, modified: $0.modified, file: $0.file) }
+        if let live { candidates.removeAll { $0.file.map { $0.identity == live.identity || $0.isSame(as: live) } ?? false } }
         if let live { candidates.append((live.path, live.modified, live)) }
         var known: [Int] = []
         var missing: [LogPlace.File] = []
@@ -103,8 +104,7 @@ struct LogSuccession {
                 continue
             }
             let isKnown =
-                own.contains { $0.identity == file.identity || LogSuccession.isSame($0.head, file.head) }
-                || past.contains { LogSuccession.isSame($0, file.head) }
+                own.contains { $0.identity == file.identity || $0.isSame(as: file) } || past.contains { file.hasSameBeginning(as: $0) }
             if !isKnown { add(file, log.name) }
         }
     }
@@ -131,21 +131,4 @@ struct LogSuccession {
         if file.isCompressed, file.head.isEmpty { return }
         files.append(file)
     }
-
-    /// Without the copies: while a log is copied, or compressed, the same lines are in two files.
-    private static func distinct(_ rotated: [RotatedLog], _ live: FollowedFile?) -> [RotatedLog] {
-        rotated.indices.filter { i in
-            guard let file = rotated[i].file else { return true }
-            // Renamed since the live one was opened, or the copy of one that is not truncated yet.
-            if let live, live.identity == file.identity || isSame(live.head, file.head) { return false }
-            return !rotated.indices.contains { other in
-                guard other != i, let better = rotated[other].file, isSame(better.head, file.head) else { return false }
-                if better.isCompressed != file.isCompressed { return file.isCompressed }
-                return (better.size, other) > (file.size, i)
-            }
-        }.map { rotated[$0] }
-    }
-
-    /// Whether one has grown from the other.
-    private static func isSame(_ a: [UInt8], _ b: [UInt8]) -> Bool { !a.isEmpty && !b.isEmpty && (a.starts(with: b) || b.starts(with: a)) }
 }

@@ -103,9 +103,13 @@ public struct LogTail: ~Copyable {
         if inotify.drain() { try folders.refresh(inotify) }
         openLog(now)
         for file in files {
-            let (head, offset) = (file.head, file.lineStart)
+            let (head, offset, modified) = (file.head, file.lineStart, file.knownModified)
             let truncation = file.noticeTruncation()
-            if truncation != .none { takeUpTruncation(of: file, truncation, head, offset, now) }
+            if truncation != .none {
+                takeUpTruncation(of: file, truncation, head, offset, now)
+            } else if head.isEmpty, file.knownModified != modified {
+                takeUpFirstLines(of: file, since: modified, now)
+            }
         }
         letGoOfQuietFiles(now)
     }
@@ -209,6 +213,15 @@ public struct LogTail: ~Copyable {
         } else if truncation == .unread {
             lose(.truncated(file.path))
         }
+    }
+
+    /// A file that was empty may have been filled, copied and truncated since. Nothing else tells of it.
+    private mutating func takeUpFirstLines(of file: FollowedFile, since modified: Int64, _ now: ContinuousClock.Instant) {
+        let missed = LogSuccession(newerThan: modified, rotated: RotatedLogs.look(besides: path, now: now), own: files, past: past)
+        guard !missed.files.isEmpty || !missed.losses.isEmpty else { return }
+        changes += 1
+        insert(missed, at: files.firstIndex { $0 === file } ?? files.count)
+        letGoOfTooMany()
     }
 
     private mutating func insert(_ succession: LogSuccession, at index: Int) {

@@ -26,7 +26,7 @@ enum RotatedLogs {
         let modified: Int64
     }
 
-    /// The rotated logs of `path`, the oldest first. A file that is being compressed counts once.
+    /// The rotated logs of `path`, the oldest first. A file that is being compressed or copied counts once.
     static func look(besides path: String, now: ContinuousClock.Instant) -> [RotatedLog] {
         let path = target(of: path)
         let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "./"
@@ -37,17 +37,27 @@ enum RotatedLogs {
         for _ in 0..<5 {
             let logs = entries.compactMap { open($0, in: folder, now) }
             let again = list(folder, base)
-            if again == entries { return logs }
+            if again == entries { return distinct(logs) }
             entries = again
         }
-        return entries.compactMap { open($0, in: folder, now) }
+        return distinct(entries.compactMap { open($0, in: folder, now) })
+    }
+
+    /// Without what is there twice because it is being compressed or copied.
+    private static func distinct(_ logs: [RotatedLog]) -> [RotatedLog] {
+        let names = Set(logs.map(\.name))
+        return logs.indices.filter { i in
+            guard let file = logs[i].file, !file.isDamaged else { return stem(logs[i].name).map { !names.contains($0) } ?? true }
+            return !logs.indices.contains { other in
+                guard other != i, let better = logs[other].file, better.isSame(as: file) else { return false }
+                if better.isCompressed != file.isCompressed { return file.isCompressed }
+                return (better.size, other) > (file.size, i)
+            }
+        }.map { logs[$0] }
     }
 
     private static func list(_ folder: String, _ base: String) -> [Entry] {
-        let names = Set(names(in: folder, base))
-        let entries = names.compactMap { name -> Entry? in
-            // While it is compressed both are there; the compressor removes the first when the second is complete.
-            if let stem = stem(name), names.contains(stem) { return nil }
+        let entries = names(in: folder, base).compactMap { name -> Entry? in
             var status = stat()
             // One that is gone was renamed or removed; the next list shows what became of it.
             guard stat(folder + name, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }

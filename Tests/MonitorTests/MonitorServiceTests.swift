@@ -3,6 +3,7 @@
 import Daemon
 import Glibc
 import Logging
+import TestSupport
 import Testing
 import Wire
 import ZeroMQ
@@ -76,6 +77,78 @@ import ZeroMQ
         }
         #expect(read == written)
     }
+
+    // MARK: - Kills
+
+    @Test func aKilledMonitorRepeatsWhatWasNotAcknowledgedAndGoesOn() throws {
+        var host = try ServiceUnderTest()
+        host.append("192.0.2.1")
+        let first = try host.nextReport()
+        host.append("192.0.2.2")
+        let second = try host.nextReport(answer: .none)
+        host.append("192.0.2.3")
+        try host.killAndStart()
+        #expect(host.isNewStream == false)
+        // The checkpoint may be older than the acknowledgement; then that line comes again, with its position.
+        var entries: [Report.Entry] = []
+        while entries.last?.position != 153 { entries += try host.nextReport().entries }
+        #expect(entries.first == first.entries.first || entries.first == second.entries.first)
+        #expect(entries.suffix(2).map(\.position) == [102, 153])
+        #expect(entries.suffix(2).first == second.entries.first)
+        #expect(entries.count <= 3)
+        #expect(first.stream == second.stream)
+    }
+
+    @Test func whatIsLoggedBetweenAKillAndTheStartIsReportedInTheSameStream() throws {
+        var host = try ServiceUnderTest()
+        try host.killAndStart { host in
+            host.append("192.0.2.1")
+            try host.log.run("mv fail2ban.log fail2ban.log.1; gzip fail2ban.log.1")
+            host.append("192.0.2.2")
+        }
+        var addresses: [String] = []
+        while addresses.count < 2 { addresses += try host.nextReport().entries.map { try $0.content.get().address.description } }
+        #expect(addresses == ["192.0.2.1", "192.0.2.2"])
+    }
+
+    @Test(arguments: ["rm state/monitor.checkpoint", "echo x >> state/monitor.checkpoint", "echo other > machine-id"])
+    func withoutItsCheckpointANewStreamBeginsAtTheEnd(damage: String) throws {
+        var host = try ServiceUnderTest()
+        host.append("192.0.2.1")
+        let first = try host.nextReport()
+        #expect(host.isNewStream == true)
+        try host.killAndStart { host in
+            try host.log.run(damage)
+            host.append("192.0.2.2")
+        }
+        #expect(host.isNewStream == true)
+        host.append("192.0.2.3")
+        let second = try host.nextReport()
+        #expect(second.stream != first.stream)
+        #expect(try second.entries.map { try $0.content.get().address.description } == ["192.0.2.3"])
+    }
+
+    @Test func aCheckpointThatCannotBeWrittenStopsNothing() throws {
+        var host = try ServiceUnderTest()
+        try host.log.run("rm -r state; echo > state")
+        host.append("192.0.2.1")
+        #expect(try host.nextReport().entries.count == 1)
+        host.append("192.0.2.2")
+        #expect(try host.nextReport().entries.count == 1)
+    }
+
+    @Test func theTermThatWasHealedLastIsKept() throws {
+        var host = try ServiceUnderTest()
+        #expect(host.healedTerm == nil)
+        host.healedTerm = Term(id: 5)
+        // Written with an acknowledgement, but not all the time.
+        for i in 0..<250 where !(textOfFile(host.log.folder + "/state/monitor.checkpoint") ?? "").contains("healed=0000000000000005") {
+            host.append("192.0.2.\(i)")
+            _ = try host.nextReport()
+        }
+        try host.killAndStart()
+        #expect(host.healedTerm == Term(id: 5))
+    }
 }
 
 /// A monitor's service, its log and database in a folder, and the publisher's socket.
@@ -84,11 +157,15 @@ private struct ServiceUnderTest: ~Copyable {
         case acknowledge
         case refuse(RefusalCode)
         case nonsense
+        case none
     }
 
     let log: LogFolder
     let database: Fail2banDatabase
     private let signals: SignalDescriptor
+    private let settings: MonitorSettings
+    private let general: GeneralSettings
+    private let machineID: String
     private var service: MonitorService
     private var publisher: Socket
     private var authenticator: Authenticator
@@ -114,12 +191,34 @@ private struct ServiceUnderTest: ~Copyable {
         var settings = MonitorSettings()
         settings.logPath = log.path
         settings.replyServers = [try #require(Endpoint(connect: endpoint))]
-        service = try MonitorService(settings: settings, general: general, logger: Logger(label: "test"))
+        let machineID = log.folder + "/machine-id"
+        LogFolder.append("0123456789abcdef\n", to: machineID)
+        let service = try MonitorService(settings: settings, general: general, machineIDPath: machineID, logger: Logger(label: "test"))
+        self.machineID = machineID
+        self.service = service
+        self.settings = settings
+        self.general = general
         self.log = log
         self.database = database
         self.signals = signals
         self.publisher = publisher
         self.authenticator = authenticator
+    }
+
+    var isNewStream: Bool { service.isNewStream }
+
+    var healedTerm: Term? {
+        get { service.healedTerm }
+        set { service.healedTerm = newValue }
+    }
+
+    /// A ban's line, of 51 bytes.
+    func append(_ address: String) { log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban \(address)\n") }
+
+    /// Another monitor in the place of this one, which gets no chance to say anything.
+    mutating func killAndStart(_ meanwhile: (borrowing ServiceUnderTest) throws -> Void = { _ in }) throws {
+        try meanwhile(self)
+        service = try MonitorService(settings: settings, general: general, machineIDPath: machineID, logger: Logger(label: "test"))
     }
 
     /// Lets the monitor's loop turn until its next report is there, and answers that.
@@ -133,6 +232,7 @@ private struct ServiceUnderTest: ~Copyable {
             let report = try Report(try Message(frames: Array(request.frames.dropFirst(2))))
             let frames: [[UInt8]]
             switch answer {
+            case .none: return report
             case .acknowledge:
                 frames = Acknowledgement(term: Term(id: 1), position: report.position ?? 0, refused: []).message.frames
             case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: 1)).frames

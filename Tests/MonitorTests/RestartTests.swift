@@ -3,6 +3,7 @@
 import Glibc
 import TestSupport
 import Testing
+import Wire
 
 @testable import Monitor
 
@@ -109,5 +110,69 @@ import Testing
                 writer.write(Int.random(in: 1...3, using: &random))
             }
         }
+    }
+}
+
+/// A reporter that goes on where another one was.
+@Suite struct ReporterRestartTests {
+    private static func restarted(_ desk: Desk) throws -> Desk {
+        var other = try Desk()
+        other.rows = desk.rows
+        other.position = desk.position
+        other.reporter = Reporter(
+            host: try #require(Hostname("web1")), stream: "test", position: desk.position, saved: desk.reporter.savedState, now: other.now)
+        return other
+    }
+
+    @Test func whatWasDecidedIsSentFirstAndUnchanged() throws {
+        var desk = try Desk()
+        try desk.ban("sshd", "192.0.2.1")
+        let first = try desk.next()
+        try desk.ban("sshd", "192.0.2.2")
+        var other = try Self.restarted(desk)
+        // The database says something else by now; that changes no decision.
+        other.rows["sshd", "192.0.2.1"] = BanRow(timeOfBan: other.seconds, banTime: 77)
+        try other.ban("sshd", "192.0.2.3")
+        let again = try other.next()
+        #expect(Array(again.entries.prefix(1)) == first.entries)
+        #expect(again.entries.map(\.position) == [1, 2, 3])
+        #expect(again.stream == first.stream)
+        #expect(other.reporter.acknowledged == 0)
+        other.reporter.acknowledge()
+        #expect(other.reporter.acknowledged == 3)
+    }
+
+    @Test func anUnbanThatWaitedForTheDatabaseIsDecidedAfterTheRestart() throws {
+        var desk = try Desk()
+        desk.problem = .locked("db")
+        try desk.see(.unban, "sshd", "192.0.2.1")
+        try desk.see(.unban, "sshd", "192.0.2.2")
+        var other = try Self.restarted(desk)
+        #expect(other.reporter.undecidedCount == 2)
+        #expect(other.reporter.acknowledged == 2)
+        other.rows["sshd", "192.0.2.1"] = BanRow(timeOfBan: other.seconds, banTime: 600)
+        other.look(at: other.now)
+        #expect(other.sent() == ["-|web1|sshd|Unban|192.0.2.2|-|\(other.milliseconds)|-|-|lifted"])
+    }
+
+    @Test func aBanWhoseRowWasNotThereIsLookedUpAfterTheRestart() throws {
+        var desk = try Desk()
+        try desk.ban("sshd", "192.0.2.1")
+        _ = desk.sent()
+        var other = try Self.restarted(desk)
+        other.rows["sshd", "192.0.2.1"] = BanRow(timeOfBan: other.seconds, banTime: 600)
+        other.look(at: other.now + .seconds(1))
+        let end = (other.seconds + 600) * 1000
+        #expect(other.sent() == ["-|web1|sshd|Ban|192.0.2.1|-|\(other.milliseconds)|-|\(end)|detected"])
+    }
+
+    @Test func anUnbanBeforeItsBansRowIsProvenAfterTheRestart() throws {
+        var desk = try Desk()
+        try desk.ban("sshd", "192.0.2.1")
+        try desk.see(.unban, "sshd", "192.0.2.1")
+        _ = desk.sent()
+        var other = try Self.restarted(desk)
+        for seconds in [1, 2, 12] { other.look(at: other.started + .seconds(seconds)) }
+        #expect(other.sent() == ["-|web1|sshd|Unban|192.0.2.1|-|\(other.milliseconds)|-|-|lifted"])
     }
 }

@@ -248,6 +248,31 @@ import Testing
         #expect(other.position == reader.position)
     }
 
+    @Test func anEmptyLogThatWasFilledCopiedAndTruncatedBetweenTwoLooksLosesNothing() throws {
+        let log = try LogFolder()
+        log.create()
+        try log.run("touch -d '1 minute ago' fail2ban.log")
+        var reader = try LogReader(log.path)
+        #expect(try reader.available() == [])
+        log.append("line 1\n")
+        try log.run("cp fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log")
+        #expect(try reader.next() == ["line 1"])
+        log.append("line 2\n")
+        #expect(try reader.next() == ["line 2"])
+        #expect(reader.gaps == 0)
+    }
+
+    @Test func aNumberThatIsThereCompressedAndNotIsTwoLogs() throws {
+        let (log, place) = try Self.started()
+        log.append("line 2\n")
+        // Compression was turned off in between.
+        try log.run("mv fail2ban.log fail2ban.log.1; gzip fail2ban.log.1; touch -d '1 minute ago' fail2ban.log.1.gz")
+        log.append("line 3\n", to: ".1")
+        log.append("line 4\n")
+        var reader = try LogReader(log.path, from: .place(place))
+        #expect(try reader.available() == ["line 2", "line 3", "line 4"])
+    }
+
     // MARK: - Gaps
 
     @Test func aFileThatIsGoneIsAGapAndOnlyWhatIsNewerIsRead() throws {
