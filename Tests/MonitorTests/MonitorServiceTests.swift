@@ -92,10 +92,10 @@ import ZeroMQ
         // The checkpoint may be older than the acknowledgement; then that line comes again, with its position.
         var entries: [Report.Entry] = []
         while entries.last?.position != 153 { entries += try host.nextReport().entries }
-        #expect(entries.first == first.entries.first || entries.first == second.entries.first)
-        #expect(entries.suffix(2).map(\.position) == [102, 153])
-        #expect(entries.suffix(2).first == second.entries.first)
-        #expect(entries.count <= 3)
+        let addresses = try entries.map { try $0.content.get().address.description }
+        #expect(addresses == ["192.0.2.1", "192.0.2.2", "192.0.2.3"].suffix(addresses.count))
+        #expect(entries.map(\.position) == [51, 102, 153].suffix(entries.count))
+        #expect(entries.count >= 2 && second.position == 102)
         #expect(first.stream == second.stream)
     }
 
