@@ -18,7 +18,7 @@ struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
     /// Whether one call takes several addresses; before, all but the first were dropped silently (0.10.5, 0.11.1).
     var takesSeveral: Bool { numbers.starts(with: [0, 10]) ? isAtLeast([0, 10, 5]) : isAtLeast([0, 11, 1]) }
 
-    /// Whether `get JAIL banip` exists (0.11.1).
+    /// Whether `get JAIL banip --with-time` exists (0.11.1).
     var listsBans: Bool { isAtLeast([0, 11, 1]) }
 
     /// Whether `unban ADDRESS` lifts a ban in every jail (0.10.0).
@@ -33,13 +33,17 @@ struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
 /// One command. Its text holds nothing but words of ours, a jail's name and canonical addresses, so it needs no quoting.
 enum ClientCommand: Hashable, Sendable {
     case version
-    /// The addresses banned in the jail.
+    /// How long the jail bans.
+    case limit
+    /// The addresses banned in the jail and when the jail lifts each.
     case list
     /// The same for versions that lack `get JAIL banip`.
     case status
     /// The names of the jail's actions.
     case actions
     case ban([Address])
+    /// Bans once more what is banned: fail2ban prolongs it by the jail's limit.
+    case renew([Address])
     case unban([Address])
     /// In every jail of this host.
     case unbanEverywhere([Address])
@@ -47,10 +51,11 @@ enum ClientCommand: Hashable, Sendable {
     func line(jail: Jail) -> String {
         switch self {
         case .version: "version"
-        case .list: "get \(jail) banip"
+        case .limit: "get \(jail) bantime"
+        case .list: "get \(jail) banip --with-time"
         case .status: "status \(jail)"
         case .actions: "get \(jail) actions"
-        case .ban(let addresses): "set \(jail) banip \(words(addresses))"
+        case .ban(let addresses), .renew(let addresses): "set \(jail) banip \(words(addresses))"
         case .unban(let addresses): "set \(jail) unbanip \(words(addresses))"
         case .unbanEverywhere(let addresses): "unban \(words(addresses))"
         }
@@ -59,15 +64,15 @@ enum ClientCommand: Hashable, Sendable {
     /// Those that it is about.
     var addresses: [Address] {
         switch self {
-        case .version, .list, .status, .actions: []
-        case .ban(let addresses), .unban(let addresses), .unbanEverywhere(let addresses): addresses
+        case .version, .limit, .list, .status, .actions: []
+        case .ban(let addresses), .renew(let addresses), .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
 
     /// Those that it unbans.
     var unbanned: [Address] {
         switch self {
-        case .version, .list, .status, .actions, .ban: []
+        case .version, .limit, .list, .status, .actions, .ban, .renew: []
         case .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
@@ -75,8 +80,9 @@ enum ClientCommand: Hashable, Sendable {
     /// The same command about other addresses.
     func with(_ addresses: [Address]) -> ClientCommand {
         switch self {
-        case .version, .list, .status, .actions: self
+        case .version, .limit, .list, .status, .actions: self
         case .ban: .ban(addresses)
+        case .renew: .renew(addresses)
         case .unban: .unban(addresses)
         case .unbanEverywhere: .unbanEverywhere(addresses)
         }

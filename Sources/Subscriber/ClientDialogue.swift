@@ -9,6 +9,9 @@ import Wire
 /// lifted than should have been there, it lists again every 5 s until two lists in a row agree with what is wanted.
 ///
 /// What the jail bans and the cluster doesn't is lifted once the wanted set is complete; until then it is left alone.
+///
+/// The jail's own limit would end a ban that the cluster still wants. So each list shows what is left of it there, and what is below half
+/// of the limit is banned once more; lists come often enough for that.
 struct ClientDialogue: Sendable {
     enum Step: Hashable, Sendable {
         case tell(ClientCommand)
@@ -25,12 +28,14 @@ struct ClientDialogue: Sendable {
         case failing(ClientFailure, persistent: Bool)
         /// The jail bans these prefixes, but the sets of its nftables actions cannot hold them.
         case unenforced([Address], actions: String, ClientVersion)
-        /// fail2ban does not take this address; it is not tried again until it is announced again.
+        /// fail2ban does not take this address; it is tried again with a later comparison, and when it is announced again.
         case rejected(Address, reason: String)
     }
 
     /// Between two lists after fail2ban came back: enough for it to restore some bans, and soon enough to be right within seconds.
     static let listInterval: Duration = .seconds(5)
+    /// With a jail of a few seconds: lists don't come closer.
+    static let shortestInterval: Duration = .seconds(1)
     /// Lists in a row that must agree with what is wanted.
     static let agreementsNeeded = 2
     /// Lifted addresses to remember while nothing is known about the jail yet. Beyond, they stay banned until the jail's own limit.
@@ -48,6 +53,8 @@ struct ClientDialogue: Sendable {
     private var awaited: Set<Address> = []
     /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
     private var watched: Set<Address> = []
+    /// Operators' unbans in all jails, which a restoring fail2ban may undo where no list of this jail shows it.
+    private var orders = OperatorUnbans()
 
     /// Prefixes that were banned and that an action of this version may not enforce: the jail's actions are still to be looked at.
     private var doubtful: [Address] = []
@@ -58,6 +65,11 @@ struct ClientDialogue: Sendable {
     private var isDraining = false
     private var restsUntil: ContinuousClock.Instant?
     private var listDue: ContinuousClock.Instant?
+    /// How long the jail bans; `nil` for ever. Asked before each list, since a reload of fail2ban may change it.
+    private var limit: Duration?
+    private var knowsLimit = false
+    /// When rejected addresses are tried again.
+    private var retryDue: ContinuousClock.Instant?
     /// Whether the jail was ever listed, so that `present` means something.
     private var isInformed = false
     /// Whether the jail was listed since the last failure or surprise.
@@ -82,6 +94,7 @@ struct ClientDialogue: Sendable {
         let address = change.address
         work.rejected.remove(address)
         guard change.kind == .lifted else {
+            orders.forget(address)
             // What was watched for may still be restored.
             if watched.remove(address) != nil { awaited.insert(address) }
             work.bans.append(address)
@@ -122,7 +135,9 @@ struct ClientDialogue: Sendable {
             listDue = now
         }
         if let listDue, listDue <= now {
+            if version.listsBans, !knowsLimit { return tell(.limit) }
             self.listDue = nil
+            knowsLimit = false
             return tell(version.listsBans ? .list : .status)
         }
         if !doubtful.isEmpty { return tell(.actions) }
@@ -169,9 +184,22 @@ struct ClientDialogue: Sendable {
             self.version = version
             listDue = now
             return []
-        case (.list, .banned(let list)), (.status, .banned(let list)):
+        case (.limit, .limit(let seconds)):
+            underWay = nil
+            limit = seconds.map { .seconds($0) }
+            knowsLimit = true
+            return []
+        case (.list, .listed(let rests)):
+            underWay = nil
+            renew(rests, wanted: wanted, now: now)
+            return listed(Set(rests.keys), wanted: wanted, now: now)
+        case (.status, .banned(let list)):
             underWay = nil
             return listed(Set(list), wanted: wanted, now: now)
+        case (.renew, .count(let count)):
+            underWay = nil
+            work.measured(command, took: took)
+            return [.told(command, count: count, took: took)]
         case (.ban(let addresses), .count(let count)):
             underWay = nil
             work.measured(command, took: took)
@@ -190,14 +218,15 @@ struct ClientDialogue: Sendable {
 
     private mutating func unbanned(_ addresses: [Address], _ command: ClientCommand, count: Int, now: ContinuousClock.Instant) {
         let expected = addresses.count { present.contains($0) }
-        let isEverywhere = if case .unbanEverywhere = command { true } else { false }
+        // What is ordered for the first time may be undone in any jail; repeated, it was if it lifts what this jail does not ban.
+        let isUnsettling = if case .unbanEverywhere = command { orders.note(addresses, now: now) || count > expected } else { false }
         present.subtract(addresses)
         if addresses.contains(where: { !$0.isSingle }) {
             // Should the prefix have ended before, its members were lifted in its place.
             watched.formUnion(addresses)
             agreements = 0
             listDue = now
-        } else if count < expected || isEverywhere {
+        } else if count < expected || isUnsettling {
             // A fail2ban that has just restarted may restore the ban in a moment. The count of all jails cannot show it.
             watched.formUnion(addresses)
             agreements = 0
@@ -240,11 +269,30 @@ struct ClientDialogue: Sendable {
         if isSettled {
             awaited = []
             watched = []
-            listDue = now + reconcile
-        } else {
-            listDue = now + ClientDialogue.listInterval
+        } else if version?.unbansEverywhere == true {
+            for address in orders.recent(now: now) where !wanted.contains(address) { work.unbansEverywhere.append(address) }
+        }
+        listDue = now + interval
+        if let retryDue, retryDue <= now {
+            self.retryDue = nil
+            work.retryRejected()
         }
         return notices
+    }
+
+    /// Until the next list: soon enough to see every ban between half and a quarter of the jail's limit before its end.
+    private var interval: Duration {
+        let usual = isSettled ? reconcile : ClientDialogue.listInterval
+        return limit.map { min(usual, max($0 / 4, ClientDialogue.shortestInterval)) } ?? usual
+    }
+
+    /// Queues what the jail would lift before the cluster does, once half of the jail's limit is over.
+    private mutating func renew(_ rests: [Address: Duration], wanted: WantedSet, now: ContinuousClock.Instant) {
+        guard let limit else { return }
+        for (address, rest) in rests where rest < limit / 2 && wanted.contains(address) {
+            if let end = wanted.end(of: address), end <= now + rest { continue }
+            work.renewals.append(address)
+        }
     }
 
     /// Takes the failure of the command that was told last, or of the program that was to carry it.
@@ -262,6 +310,7 @@ struct ClientDialogue: Sendable {
         }
         version = nil
         listDue = nil
+        knowsLimit = false
         hasListed = false
         agreements = 0
         // A server that comes back may take them.
@@ -288,6 +337,7 @@ struct ClientDialogue: Sendable {
         }
         guard addresses.count > 1 else {
             work.rejected.formUnion(addresses)
+            if retryDue == nil { retryDue = now + reconcile }
             return addresses.map { .rejected($0, reason: reason) }
         }
         work.divide(command)

@@ -21,6 +21,8 @@ final class ClientEnforcer: Enforcer {
     private var underWay: (command: ClientCommand, since: ContinuousClock.Instant)?
     private var wakesAt: ContinuousClock.Instant?
     private var random = SystemRandomNumberGenerator()
+    /// They are tried again with each comparison.
+    private var rejections = RateLimit(burst: 5, interval: .seconds(3600))
 
     /// - Parameters:
     ///   - program: fail2ban-client and its arguments.
@@ -118,7 +120,8 @@ final class ClientEnforcer: Enforcer {
                     this is \(version). Remedy: banaction_allports = iptables-allports, or a newer fail2ban
                     """, metadata: ["jail": "\(jail)"])
             case .rejected(let address, let reason):
-                log.error("fail2ban does not take \(address): \(reason)", metadata: ["jail": "\(jail)"])
+                guard let note = rejections.heldBackNote(at: .now) else { continue }
+                log.error("fail2ban does not take \(address), which is tried again later: \(reason)\(note)", metadata: ["jail": "\(jail)"])
             }
         }
     }
@@ -130,9 +133,11 @@ extension ClientCommand {
         let verb =
             switch self {
             case .version: "version"
+            case .limit: "limit"
             case .list, .status: "list"
             case .actions: "actions"
             case .ban: "ban"
+            case .renew: "renew"
             case .unban: "unban"
             case .unbanEverywhere: "unban in every jail"
             }

@@ -7,12 +7,16 @@ import Wire
 struct ClientWork: Sendable {
     /// A flood of bans lets an unban through after so many calls, 3 s at most by ``ChunkSize/target``.
     static let mostBansInARow = 10
+    /// Rejected addresses that are tried again at one time.
+    static let mostRetries = 100
 
     var bans = ChangeQueue()
     var unbans = ChangeQueue()
     /// Unbans that an operator ordered: fail2ban may have banned the address in another jail too.
     var unbansEverywhere = ChangeQueue()
-    /// Addresses that fail2ban did not take. They are not tried again.
+    /// Bans that the jail's limit would end too early.
+    var renewals = ChangeQueue()
+    /// Addresses that fail2ban did not take. They are tried again now and then, each by itself: ``retryRejected()``.
     var rejected: Set<Address> = []
     /// Calls that fail2ban refused, cut in halves to find the address that it does not take.
     private var suspects: [ClientCommand] = []
@@ -22,6 +26,7 @@ struct ClientWork: Sendable {
     private var banSize = ChunkSize()
     private var unbanSize = ChunkSize()
 
+    /// Whether nothing waits that should be told before an end. A renewal can wait for the next start: it comes half the limit too early.
     var isEmpty: Bool { bans.isEmpty && unbans.isEmpty && unbansEverywhere.isEmpty && suspects.isEmpty }
 
     /// The next call; `nil` when nothing is left to tell.
@@ -29,7 +34,13 @@ struct ClientWork: Sendable {
     /// - Parameter present: What the jail bans, as far as is known.
     mutating func next(_ version: ClientVersion, wanted: WantedSet, present: Set<Address>) -> ClientCommand? {
         while let suspect = suspects.popLast() {
-            let due = suspect.addresses.filter { suspect.unbanned.isEmpty ? isBanDue($0, wanted, present) : !wanted.contains($0) }
+            let due = suspect.addresses.filter {
+                switch suspect {
+                case .ban: isBanDue($0, wanted, present)
+                case .renew: wanted.contains($0)
+                default: !wanted.contains($0)
+                }
+            }
             if !due.isEmpty { return suspect.with(due) }
         }
         let unbansWait = !(unbans.isEmpty && unbansEverywhere.isEmpty)
@@ -39,6 +50,7 @@ struct ClientWork: Sendable {
         }
         bansInARow = 0
         return nextUnbansEverywhere(version, wanted) ?? nextUnbans(version, wanted, present) ?? nextBans(version, wanted, present)
+            ?? nextRenewals(version, wanted)
     }
 
     /// The prefixes that ``next(_:wanted:present:)`` passed over since the last time: a restoring fail2ban may still ban them.
@@ -50,8 +62,10 @@ struct ClientWork: Sendable {
     /// Takes back a call that was not carried out, or not for certain.
     mutating func putBack(_ command: ClientCommand) {
         switch command {
-        case .version, .list, .status, .actions: break
+        case .version, .limit, .list, .status, .actions: break
         case .ban(let addresses): for address in addresses { bans.append(address) }
+        // The list that follows shows whether it was carried out.
+        case .renew: break
         case .unban(let addresses): for address in addresses { unbans.append(address) }
         case .unbanEverywhere(let addresses): for address in addresses { unbansEverywhere.append(address) }
         }
@@ -62,6 +76,14 @@ struct ClientWork: Sendable {
         let middle = command.addresses.count / 2
         suspects.append(command.with(Array(command.addresses[middle...])))
         suspects.append(command.with(Array(command.addresses[..<middle])))
+    }
+
+    /// Tries rejected addresses again, each in a call of its own, so that they hold up nobody.
+    mutating func retryRejected() {
+        for address in rejected.prefix(ClientWork.mostRetries) {
+            rejected.remove(address)
+            suspects.append(.ban([address]))
+        }
     }
 
     /// Takes note of how long a call took.
@@ -84,6 +106,15 @@ struct ClientWork: Sendable {
             if isBanDue(address, wanted, present) { chunk.append(address) }
         }
         return chunk.isEmpty ? nil : .ban(chunk)
+    }
+
+    private mutating func nextRenewals(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
+        let size = version.takesSeveral ? banSize.count : 1
+        var chunk: [Address] = []
+        while chunk.count < size, let address = renewals.popFirst() {
+            if wanted.contains(address) { chunk.append(address) }
+        }
+        return chunk.isEmpty ? nil : .renew(chunk)
     }
 
     private mutating func nextUnbansEverywhere(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {

@@ -63,8 +63,13 @@ enum SubscriberCheck {
             let version = ask(.version, jail, &channel, deadline)
             guard case .version(let version) = version else { return [finding(version, jail, name)] }
             let list = ask(version.listsBans ? .list : .status, jail, &channel, deadline)
-            guard case .banned(let addresses) = list else { return [finding(list, jail, name)] }
-            return [Finding(.note, "fail2ban \(version) is there, and its jail \(jail) bans \(addresses.count) addresses")]
+            let count: Int
+            switch list {
+            case .listed(let bans): count = bans.count
+            case .banned(let addresses): count = addresses.count
+            default: return [finding(list, jail, name)]
+            }
+            return [Finding(.note, "fail2ban \(version) is there, and its jail \(jail) bans \(count) addresses")]
         } catch {
             return [
                 Finding(.problem, "fail2banclient: \(error)", hint: "install fail2ban, or name its command", exitStatus: error.exitStatus)

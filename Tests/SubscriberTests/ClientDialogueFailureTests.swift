@@ -133,7 +133,7 @@ import Wire
 
     @Test mutating func aJailThatIsMissingIsALoudErrorAndTriedSlowly() throws {
         rig.fail2ban.hasJail = false
-        try rig.ban("192.0.2.1")
+        rig.announce(try ban("192.0.2.1", for: nil))
         rig.pass(.seconds(600))
         #expect(rig.notices == [.failing(.unknownJail, persistent: false), .failing(.unknownJail, persistent: true)])
         #expect(rig.fail2ban.calls.count < 80)

@@ -18,7 +18,7 @@ import Wire
     @Test mutating func itAsksForTheVersionAndTheListBeforeItBans() throws {
         try rig.ban("192.0.2.1")
         rig.tellAll()
-        #expect(rig.fail2ban.calls == [.version, .list, .ban(try addresses("192.0.2.1"))])
+        #expect(rig.fail2ban.calls == [.version, .limit, .list, .ban(try addresses("192.0.2.1"))])
         #expect(rig.fail2ban.banned == [try address("192.0.2.1")])
     }
 

@@ -79,6 +79,39 @@ struct ClientEnforcerTests {
         try awaitBans(try addresses("192.0.2.2", "192.0.2.3")) { enforcer.isSettled }
     }
 
+    @Test mutating func anOperatorsUnbanRightAfterARestartOfFail2banIsNotUndoneByItsRestoring() throws {
+        // Enough bans before it that the restart is still restoring when the order comes.
+        let crowd = try (0..<2000).map { try numbered($0).description }
+        for first in stride(from: 0, to: crowd.count, by: 500) { try fail2ban.ban(crowd[first..<first + 500], in: "sshd") }
+        announce(try ban("192.0.2.1"))
+        try fail2ban.client("set", "sshd", "banip", "192.0.2.1")
+        try awaitBans(try addresses("192.0.2.1"))
+        try fail2ban.stop()
+        try fail2ban.start()
+        announce(try unban("192.0.2.1", cause: .operator))
+        let attacker = try address("192.0.2.1")
+        try awaitBans([]) { enforcer.isSettled }
+        let left = try fail2ban.banned(in: "sshd")
+        #expect(!left.contains(attacker))
+        #expect(left.count == crowd.count)
+    }
+
+    @Test mutating func aBanThatTheClusterWantsOutlivesTheJailsOwnLimitAndOneThatItDoesNotEnds() throws {
+        try fail2ban.client("set", "fail2ban-cluster", "bantime", "8")
+        announce(try ban("192.0.2.1", for: nil), try ban("192.0.2.2", for: nil))
+        try awaitBans(try addresses("192.0.2.1", "192.0.2.2"))
+        let end = ContinuousClock.now + .seconds(20)
+        var lapses = 0
+        try awaitBans(try addresses("192.0.2.1", "192.0.2.2")) {
+            if try fail2ban.banned().count != 2 { lapses += 1 }
+            return ContinuousClock.now >= end
+        }
+        let log = try fail2ban.log()
+        #expect(lapses == 0)
+        #expect(log.ranges(of: " Unban ").isEmpty, "it was never lifted in between")
+        #expect(log.ranges(of: "[fail2ban-cluster] Ban ").count == 2)
+    }
+
     @Test mutating func fiveHundredBansArriveInCallsThatLeaveFail2banFree() throws {
         var all: [Address] = []
         for index in 0..<500 {

@@ -63,6 +63,7 @@ import Wire
             case "unban": .unban(addresses)
             case "unbanEverywhere": .unbanEverywhere(addresses)
             case "list": .list
+            case "limit": .limit
             case "actions": .actions
             default: .version
             }
@@ -70,11 +71,37 @@ import Wire
     }
 
     @Test func theListHoldsAddressesAndPrefixesAndSkipsWhatIsNeither() throws {
-        let text = Array("192.0.2.2 2001:db8::1 bob@example.com 198.51.100.0/24 999.1.1.1\n".utf8)
-        #expect(ClientReply(text, to: .list) == .banned(try addresses("192.0.2.2", "2001:db8::1", "198.51.100.0/24")))
+        let text = """
+            <frozen importlib>: DeprecationWarning: asyncore is deprecated
+            192.0.2.2 \t2026-11-21 05:27:33 + 3600 = 2026-11-21 06:27:33
+            2001:db8::1 \t2024-02-29 23:59:59 + 3600 = 2024-03-01 00:59:59
+            bob@example.com \t2026-11-21 05:27:33 + 3600 = 2026-11-21 06:27:33
+            198.51.100.0/24 \t2026-11-21 05:27:33 + -1 = 9999-12-31 23:59:59
+            999.1.1.1 \t2026-11-21 05:27:33 + 3600 = 2026-11-21 06:27:33
+
+            """
+        // 2026-11-21 05:27:33, if it were UTC.
+        let now: Int64 = 1_795_238_853
+        let expected: [Address: Duration] = [
+            try address("192.0.2.2"): .seconds(3600), try address("2001:db8::1"): .seconds(1_709_254_799 - now),
+            try address("198.51.100.0/24"): .seconds(253_402_300_799 - now),
+        ]
+        #expect(ClientReply(Array(text.utf8), to: .list, localNow: now) == .listed(expected))
     }
 
-    @Test func anEmptyJailListsAnEmptyLine() { #expect(ClientReply(Array("\n".utf8), to: .list) == .banned([])) }
+    @Test(arguments: ["", "+ 5", "2026-11-21T", "2026-11-21 05:27:33 + 5 = never", "2026-11-21 05:27"])
+    func aBanWhoseEndCannotBeReadIsOneAllTheSame(_ times: String) throws {
+        let reply = ClientReply(Array("192.0.2.2 \t\(times)\n".utf8), to: .list, localNow: 0)
+        #expect(reply == .listed([try address("192.0.2.2"): .seconds(Int64(Int32.max))]))
+    }
+
+    @Test func anEmptyJailListsAnEmptyLine() { #expect(ClientReply(Array("\n".utf8), to: .list) == .listed([:])) }
+
+    @Test func theLimitOfAJailIsANumberOfSecondsOrForEver() {
+        #expect(ClientReply(Array("86400\n".utf8), to: .limit) == .limit(86_400))
+        #expect(ClientReply(Array("-1\n".utf8), to: .limit) == .limit(nil))
+        #expect(ClientReply(Array("1d\n".utf8), to: .limit) == .failure(.unclear("1d")))
+    }
 
     @Test func theListOfVersionsWithoutOneIsReadFromTheStatus() throws {
         let text = """
@@ -122,7 +149,9 @@ import Wire
     @Test func aCommandIsOneLineOfPlainWords() throws {
         let some = try addresses("192.0.2.1", "2001:db8::/48")
         #expect(ClientCommand.version.line(jail: .cluster) == "version")
-        #expect(ClientCommand.list.line(jail: .cluster) == "get fail2ban-cluster banip")
+        #expect(ClientCommand.list.line(jail: .cluster) == "get fail2ban-cluster banip --with-time")
+        #expect(ClientCommand.limit.line(jail: .cluster) == "get fail2ban-cluster bantime")
+        #expect(ClientCommand.renew(some).line(jail: .cluster) == ClientCommand.ban(some).line(jail: .cluster))
         #expect(ClientCommand.status.line(jail: .cluster) == "status fail2ban-cluster")
         #expect(ClientCommand.ban(some).line(jail: .cluster) == "set fail2ban-cluster banip 192.0.2.1 2001:db8::/48")
         #expect(ClientCommand.unban(some).line(jail: .cluster) == "set fail2ban-cluster unbanip 192.0.2.1 2001:db8::/48")

@@ -15,7 +15,15 @@ struct FakeFail2ban {
     var actions = "nothing"
     /// Addresses that its banip refuses.
     var indigestible: Set<Address> = []
-    private(set) var banned: Set<Address> = []
+    var banned: Set<Address> { Set(ends.keys) }
+    /// How long the jail bans, in seconds; `nil` for ever.
+    var limit: Int? = 86_400
+    /// When the jail itself lifts each of its bans.
+    private var ends: [Address: ContinuousClock.Instant] = [:]
+    /// What another jail bans.
+    var elsewhere: Set<Address> = []
+    /// The model's clock.
+    private(set) var now: ContinuousClock.Instant = SubscriberTests.start
     /// Bans of the database that a start has still to restore, the next one last.
     private(set) var restoring: [Address] = []
     /// Each address that a banip named while it was banned.
@@ -23,13 +31,25 @@ struct FakeFail2ban {
     private(set) var calls: [ClientCommand] = []
 
     /// Someone else's ban or unban in the jail.
-    mutating func banByHand(_ address: Address) { banned.insert(address) }
-    mutating func unbanByHand(_ address: Address) { banned.remove(address) }
+    mutating func banByHand(_ address: Address) { insert(address) }
+    mutating func unbanByHand(_ address: Address) { ends[address] = nil }
+
+    /// Lifts what has reached the jail's limit.
+    mutating func moveClock(to instant: ContinuousClock.Instant) {
+        now = instant
+        ends = ends.filter { $0.value > now }
+    }
+
+    /// - Returns: Whether it was not banned.
+    @discardableResult
+    private mutating func insert(_ address: Address) -> Bool {
+        ends.updateValue(now + .seconds(limit ?? 1_000_000_000), forKey: address) == nil
+    }
 
     mutating func stop() {
         isUp = false
         restoring = banned.union(restoring).sorted()
-        banned = []
+        ends = [:]
     }
 
     mutating func start() { isUp = true }
@@ -38,7 +58,7 @@ struct FakeFail2ban {
     mutating func restore(_ count: Int) {
         guard isUp else { return }
         var rest = count
-        while rest > 0, let address = restoring.popLast() { if banned.insert(address).inserted { rest -= 1 } }
+        while rest > 0, let address = restoring.popLast() { if insert(address) { rest -= 1 } }
     }
 
     mutating func answer(_ command: ClientCommand) -> ClientReply {
@@ -47,20 +67,28 @@ struct FakeFail2ban {
         guard isUp else { return .failure(.down) }
         switch command {
         case .version: return ClientVersion(version).map(ClientReply.version) ?? .failure(.unclear(version))
-        case .unbanEverywhere(let addresses): return .count(remove(addresses))
-        case .list, .status, .actions, .ban, .unban: break
+        case .unbanEverywhere(let addresses):
+            let others = elsewhere.count
+            elsewhere.subtract(addresses)
+            return .count(remove(addresses) + others - elsewhere.count)
+        case .limit, .list, .status, .actions, .ban, .renew, .unban: break
         }
         guard hasJail else { return .failure(.unknownJail) }
         switch command {
-        case .list, .status: return .banned(Array(banned))
+        case .limit: return .limit(limit)
+        case .list: return .listed(ends.mapValues { now.duration(to: $0) })
+        case .status: return .banned(Array(banned))
         case .actions: return .actions(actions)
         case .ban(let addresses):
             var count = 0
             for address in addresses {
                 if indigestible.contains(address) { return .failure(.refused("invalid literal")) }
-                if banned.insert(address).inserted { count += 1 } else { bannedTwice.append(address) }
+                if insert(address) { count += 1 } else { bannedTwice.append(address) }
             }
             return .count(count)
+        case .renew(let addresses):
+            for address in addresses { insert(address) }
+            return .count(0)
         case .unban(let addresses): return .count(remove(addresses))
         case .version, .unbanEverywhere: return .count(0)
         }
@@ -68,10 +96,10 @@ struct FakeFail2ban {
 
     private mutating func remove(_ addresses: [Address]) -> Int {
         addresses.reduce(0) { count, address in
-            if banned.remove(address) != nil { return count + 1 }
+            if ends.removeValue(forKey: address) != nil { return count + 1 }
             // Of a prefix that is not banned itself, all the members.
             let members = address.isSingle ? [] : banned.filter { address.contains($0) }
-            banned.subtract(members)
+            for member in members { ends[member] = nil }
             return count + members.count
         }
     }
@@ -132,5 +160,7 @@ struct Rig {
         fail2ban.restore(Int(owedRestores))
         owedRestores -= owedRestores.rounded(.down)
         now = instant
+        fail2ban.moveClock(to: instant)
+        for change in wanted.expire(now: now, limit: 100_000) { dialogue.take(change) }
     }
 }

@@ -61,6 +61,12 @@ final class PrivateFail2ban {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Bans addresses by one call, as an administrator may.
+    func ban(_ addresses: some Sequence<String>, in jail: String) throws {
+        let child = try ChildProcess(program + ["set", jail, "banip"] + addresses, input: false)
+        try awaitReadable(child.endDescriptor)
+    }
+
     func banned(in jail: String = "fail2ban-cluster") throws -> Set<Address> {
         Set(try client("get", jail, "banip").split(whereSeparator: \.isWhitespace).compactMap { Address($0) })
     }
