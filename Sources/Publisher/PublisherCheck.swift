@@ -23,7 +23,12 @@ enum PublisherCheck {
         }
         findings += journal(configuration)
         if settings.standby {
-            findings.append(Finding(.warning, "standby = yes does nothing in this version", hint: "remove it"))
+            let marker = StandbyMarker(configuration)
+            findings.append(
+                marker.isPromoted
+                    ? Finding(
+                        .note, "standby = yes, and it was promoted: \(marker.path) is there", hint: "remove the file to make it stand by")
+                    : Finding(.note, "it stands by: it answers NAK standby until 'fail2ban-publisher promote'"))
         }
         if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
             findings.append(

@@ -40,9 +40,7 @@ struct PublisherSockets: ~Copyable {
     /// Binds all endpoints of the settings. An ``Authenticator`` of the same context must be there already.
     init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
         var endpoints: [String] = []
-        let requests = try Socket(.router, in: context)
-        try PublisherSockets.limitRequests(requests, largestFrame: PublisherSockets.largestFrame)
-        try requests.curveServer(key, domain: Domain.requests)
+        let requests = try PublisherSockets.requestSocket(in: context, key: key)
         endpoints.append(try requests.bind(settings.replyBind.description))
 
         let broadcasts = try Socket(.publisher, in: context)
@@ -72,6 +70,14 @@ struct PublisherSockets: ~Copyable {
         self.plainRequests = plainRequests
         self.plainBroadcasts = plainBroadcasts
         self.endpoints = endpoints
+    }
+
+    /// The ROUTER for requests, as a standby has it too; not bound yet. An ``Authenticator`` of the same context must be there already.
+    static func requestSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
+        let requests = try Socket(.router, in: context)
+        try limitRequests(requests, largestFrame: largestFrame)
+        try requests.curveServer(key, domain: Domain.requests)
+        return requests
     }
 
     private static func limitRequests(_ socket: borrowing Socket, largestFrame: Int64) throws(ZeroMQError) {

@@ -17,7 +17,9 @@ import Testing
             let started = try await host.run(program, "start")
             let first = try #require(host.pid(of: program))
             #expect(started.status == 0 && started.output == "\(program.name): started, process \(first)\n")
-            #expect(try await host.run(program, "status").output == "\(program.name): running, process \(first)\n")
+            #expect(
+                try await host.run(program, "status").output
+                    == "\(program.name): running, process \(first)\(program == .publisher ? ", active" : "")\n")
 
             let second = try await host.run(program, "start")
             #expect(

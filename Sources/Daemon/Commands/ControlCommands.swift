@@ -84,8 +84,10 @@ struct StatusCommand<S: Service>: ParsableCommand {
 
     func run() throws {
         try reportingErrors(as: S.programName) {
-            let pid = try DaemonControl(S.self, try options.load()).status()
-            StandardStreams.write("\(S.programName): running, process \(pid)\n")
+            let configuration = try options.load()
+            let pid = try DaemonControl(S.self, configuration).status()
+            let detail = try S.detail(configuration).map { ", \($0)" } ?? ""
+            StandardStreams.write("\(S.programName): running, process \(pid)\(detail)\n")
         }
     }
 }

@@ -62,6 +62,28 @@ struct DaemonControl {
         return process.pid
     }
 
+    /// How often ``reload(upTo:until:)`` looks: a change that is seen so soon is immediate for a person.
+    private static let lookInterval = Duration.milliseconds(20)
+
+    /// The same, and waits until the daemon works as the configuration says now.
+    ///
+    /// - Returns: its process; `nil` when none runs.
+    func reload(upTo limit: Duration, until isDone: (pid_t) throws -> Bool) throws -> pid_t? {
+        guard let process = try runningProcess() else { return nil }
+        try send(SIGHUP, to: process)
+        let deadline = ContinuousClock.now + limit
+        while try !isDone(process.pid) {
+            if process.awaitEnd(upTo: DaemonControl.lookInterval) {
+                throw ServiceError("ended instead, as process \(process.pid)", hint: "Its log says why; then start it again")
+            }
+            guard ContinuousClock.now < deadline else {
+                throw ServiceError(
+                    "is not there after \(DurationText.text(limit)) and goes on trying as process \(process.pid)", hint: "See its log")
+            }
+        }
+        return process.pid
+    }
+
     func status() throws -> pid_t {
         guard let process = try runningProcess() else { throw NotRunning(reason: notRunningReason) }
         return process.pid

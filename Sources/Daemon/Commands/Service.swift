@@ -1,6 +1,7 @@
 // What the daemons share: what a daemon gives to get its commands: start, stop, restart, reload, status, run and check.
 
 public import ArgumentParser
+public import Glibc
 
 /// A daemon. `Service.main()` is all that its program does.
 public protocol Service {
@@ -19,6 +20,9 @@ public protocol Service {
     /// and takes at most a few seconds. The configuration has the service's section.
     static func check(_ configuration: Configuration) -> [Finding]
 
+    /// What `status` adds of a daemon that runs; `nil` for nothing. It runs in the command's process, not in the daemon's.
+    static func detail(_ configuration: Configuration) throws -> String?
+
     /// The daemon itself, on the main thread: one loop that polls `lifecycle.signals` too, calls `lifecycle.ready()` as soon as it
     /// does its work, and returns when it has drained after ``SignalDescriptor/Signal/terminate``.
     ///
@@ -29,6 +33,16 @@ public protocol Service {
 extension Service {
     public static var subcommands: [any ParsableCommand.Type] { [] }
     public static func check(_ configuration: Configuration) -> [Finding] { [] }
+    public static func detail(_ configuration: Configuration) throws -> String? { nil }
+
+    /// For subcommands that change how the daemon works: tells it to read its configuration again, and waits until it works so.
+    ///
+    /// - Parameter isDone: asked again and again, with the daemon's process, until it says yes.
+    /// - Returns: its process; `nil` when none runs.
+    /// - Throws: when it ends, or takes longer than a start may.
+    public static func reloadAndWait(_ configuration: Configuration, until isDone: (pid_t) throws -> Bool) throws -> pid_t? {
+        try DaemonControl(Self.self, configuration).reload(upTo: DaemonControl.startLimit, until: isDone)
+    }
 
     /// The whole program: reads the command line, does what it says, and ends the process.
     public static func main() {

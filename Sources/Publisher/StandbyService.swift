@@ -1,0 +1,95 @@
+// Stage 2, report -> admission -> journal -> broadcast: the loop of a publisher that stands by: it answers every request with NAK standby.
+
+import Daemon
+import Logging
+import Wire
+import ZeroMQ
+
+/// A publisher that waits to be promoted. It admits the cluster's keys to its endpoint for requests and sends them on to the next publisher;
+/// it opens no journal, so a backup can be put in its place meanwhile, begins no term, and takes in nothing.
+///
+/// The endpoint for broadcasts is not bound: nothing that a subscriber could take for a publisher's word can come from here. Subscribers,
+/// which connect to all publishers, try it again every two seconds at most, and have it two seconds after the promotion.
+struct StandbyService: ~Copyable {
+    /// How it ended.
+    enum Ending {
+        /// It was told to end.
+        case terminated
+        /// It is to be the active publisher from now on, with this configuration.
+        case promoted(Configuration)
+    }
+
+    private let logger: Logger
+    private var gate: Gate
+    private var authenticator: Authenticator
+    private let requests: Socket
+    private var polled = PollSet()
+
+    /// Binds the endpoint for requests.
+    init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
+        let keys = KeyDirectory(general.keyDirectory)
+        let gate = try Gate(keys: keys, plainAllow: [], logger: logger)
+        let key = try keys.publisherSecretKey()
+        // As in the publisher: the authenticator is there before any endpoint.
+        let context = try Context()
+        let authenticator = try Authenticator(in: context)
+        let requests = try PublisherSockets.requestSocket(in: context, key: key)
+        let endpoint = try requests.bind(settings.replyBind.description)
+        self.gate = gate
+        self.authenticator = authenticator
+        self.requests = requests
+        self.logger = logger
+        logger.notice("standing by at \(endpoint); 'fail2ban-publisher promote' makes it the active publisher")
+    }
+
+    /// Runs until it is told to end, or a reload finds that it need not stand by any more.
+    mutating func run(_ lifecycle: Lifecycle) throws -> Ending {
+        lifecycle.ready()
+        while true {
+            polled.removeAll()
+            authenticator.add(to: &polled)
+            polled.add(requests)
+            let signal = polled.add(descriptor: lifecycle.signals.descriptor)
+            try polled.wait(until: nil)
+            try admitConnections()
+            try answerRequests()
+            guard polled.isReadable(signal) else { continue }
+            while let signal = lifecycle.signals.next() {
+                switch signal {
+                case .terminate:
+                    logger.notice("stopping; it stood by")
+                    return .terminated
+                case .reload:
+                    if let configuration = reload(lifecycle) { return .promoted(configuration) }
+                }
+            }
+        }
+    }
+
+    /// - Returns: The configuration with which it is to be active now; `nil` when it goes on standing by.
+    private mutating func reload(_ lifecycle: Lifecycle) -> Configuration? {
+        var next: Configuration?
+        lifecycle.reload { configuration in
+            gate.reload()
+            if !StandbyMarker.mustStandBy(configuration) { next = configuration }
+        }
+        return next
+    }
+
+    private mutating func admitConnections() throws(ZeroMQError) {
+        // A copy, since the authenticator and the gate are both this value's.
+        var gate = gate
+        defer { self.gate = gate }
+        try authenticator.answerWaiting { gate.verdict($0) }
+    }
+
+    private func answerRequests() throws(ZeroMQError) {
+        for _ in 0..<PublisherService.requestsPerTurn {
+            guard let delivery = try requests.receive() else { return }
+            let frames = delivery.frames
+            guard frames.count > 2, frames[1].isEmpty else { continue }
+            let refusal = RequestRefusal(.standby, "this publisher stands by: ask the next one")
+            _ = try requests.send(Array(frames[..<2]) + refusal.message(term: nil).frames)
+        }
+    }
+}
