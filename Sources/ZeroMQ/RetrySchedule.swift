@@ -4,7 +4,7 @@
 public struct RetryTiming: Equatable, Sendable {
     /// How long an answer is waited for. Default 2.5 s: a publisher that is up answers within milliseconds, a TCP packet lost twice takes 1.4 s.
     public var answerTimeout: Duration
-    /// The pause after the first failure; it doubles with each one that follows. Default 100 ms.
+    /// The pause after the first failure; it doubles with each round of all endpoints that follows. Default 100 ms.
     public var firstPause: Duration
     /// The longest pause. Default 10 s.
     public var longestPause: Duration
@@ -45,7 +45,7 @@ public struct RetrySchedule: Equatable, Sendable {
     private var state = State.idle
     /// The endpoint tried last or to be tried next, 0 to `endpoints` - 1.
     private var endpoint = 0
-    /// Failures of this request in a row; the pause doubles with each.
+    /// Failures of this request in a row; the pause doubles with each round of all endpoints. One of an endpoint that is asked again is a round.
     private var failures = 0
 
     /// - Parameter endpoints: How many there are to choose from, 1 or more.
@@ -99,7 +99,7 @@ public struct RetrySchedule: Equatable, Sendable {
     /// The answer asks for the same request later (`NAK busy`), or of another publisher (`NAK standby`).
     public mutating func postpone(now: Instant, toNextEndpoint: Bool, using random: inout some RandomNumberGenerator) {
         if toNextEndpoint { endpoint = (endpoint + 1) % endpoints }
-        pause(now, &random)
+        pause(now, &random, counting: toNextEndpoint ? 1 : endpoints)
     }
 
     /// The request is not wanted any more.
@@ -119,10 +119,12 @@ public struct RetrySchedule: Equatable, Sendable {
         pause(now, &random)
     }
 
-    private mutating func pause(_ now: Instant, _ random: inout some RandomNumberGenerator) {
+    /// - Parameter count: How much of a round of all endpoints it was.
+    private mutating func pause(_ now: Instant, _ random: inout some RandomNumberGenerator, counting count: Int = 1) {
+        // With several endpoints it grows with each round, not with each of them: the active publisher may be the last that is asked.
         // 2^20 times the first pause is longer than any longest pause, and no overflow.
-        let doubled = timing.firstPause * (1 << min(failures, 20))
-        failures += 1
+        let doubled = timing.firstPause * (1 << min(failures / endpoints, 20))
+        failures += count
         let factor = timing.jitter > 0 ? 1 + Double.random(in: -timing.jitter...timing.jitter, using: &random) : 1
         state = .pausing(until: now + min(doubled, timing.longestPause) * factor)
     }
