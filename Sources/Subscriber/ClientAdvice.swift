@@ -1,5 +1,6 @@
 // Stage 3, enforcement: a failure of fail2ban-client as a sentence for the operator, with its remedy.
 
+import Daemon
 import Wire
 
 extension ClientFailure {

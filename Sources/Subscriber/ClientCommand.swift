@@ -2,34 +2,6 @@
 
 import Wire
 
-/// The version of a fail2ban server, and what it can do. Versions are those of fail2ban's ChangeLog.
-struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
-    let numbers: [Int]
-    let description: String
-
-    /// Parses `1.0.2`, `0.10.6` or `1.1.2.dev1`.
-    init?(_ text: String) {
-        let parts = text.split(separator: ".").prefix { Int($0) != nil }.compactMap { Int($0) }
-        guard parts.count >= 2 else { return nil }
-        numbers = parts
-        description = text
-    }
-
-    /// Whether one call takes several addresses; before, all but the first were dropped silently (0.10.5, 0.11.1).
-    var takesSeveral: Bool { numbers.starts(with: [0, 10]) ? isAtLeast([0, 10, 5]) : isAtLeast([0, 11, 1]) }
-
-    /// Whether `get JAIL banip --with-time` exists (0.11.1).
-    var listsBans: Bool { isAtLeast([0, 11, 1]) }
-
-    /// Whether `unban ADDRESS` lifts a ban in every jail (0.10.0).
-    var unbansEverywhere: Bool { isAtLeast([0, 10, 0]) }
-
-    /// Whether the sets of its nftables actions take prefixes (1.1.1: `flags interval`). Before, such a ban exits 0 and has no effect.
-    var enforcesPrefixes: Bool { isAtLeast([1, 1, 1]) }
-
-    private func isAtLeast(_ other: [Int]) -> Bool { !numbers.lexicographicallyPrecedes(other) }
-}
-
 /// One command. Its text holds nothing but words of ours, a jail's name and canonical addresses, so it needs no quoting.
 enum ClientCommand: Hashable, Sendable {
     case version

@@ -1,5 +1,6 @@
 // Stage 3, enforcement: decides what fail2ban-client is told next, so that fail2ban bans what is wanted, through failures and restarts.
 
+import Daemon
 import Wire
 
 /// What is said to one jail of a fail2ban server: one command at a time, bans before unbans, nothing twice.

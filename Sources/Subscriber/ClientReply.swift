@@ -1,5 +1,6 @@
 // Stage 3, enforcement: what fail2ban-client's text means. All its failures end with the same exit code, so the text must tell them apart.
 
+import Daemon
 import Glibc
 import Wire
 
@@ -19,33 +20,13 @@ enum ClientReply: Hashable, Sendable {
     case failure(ClientFailure)
 }
 
-/// Why a command was not carried out.
-enum ClientFailure: Hashable, Sendable {
-    /// No server listens: it is stopped, or has not started yet. Nothing was done.
-    case down
-    /// The server went away while it worked. What was asked may have been done.
-    case lost
-    /// This user may not use the server's socket. Nothing was done.
-    case permission(String)
-    /// The server has no such jail. While it starts it says so too, before its jails are there. Nothing was done.
-    case unknownJail
-    /// The server refused, in its own words. What stood before the refused address was done.
-    case refused(String)
-    /// The program could not be started, or ended by itself, or cannot be used in this way. What was asked may have been done.
-    case ended(String)
-    /// No answer in time. fail2ban may still do what was asked, even after the program was killed.
-    case silent
-    /// An answer that is not understood. What was asked may have been done.
-    case unclear(String)
-}
-
 extension ClientReply {
     /// - Parameters:
     ///   - text: All that was printed on standard output and standard error since the command, without the prompt.
     ///   - localNow: The wall clock as fail2ban prints it, see ``localNow()``.
     init(_ text: [UInt8], to command: ClientCommand, localNow: Int64 = ClientReply.localNow()) {
         let lines = text.split(separator: UInt8(ascii: "\n"))
-        if let failure = ClientFailure(heads: lines.map(head)) {
+        if let failure = ClientFailure(heads: lines.map(ClientFailure.head)) {
             self = .failure(failure)
             return
         }
@@ -53,13 +34,13 @@ extension ClientReply {
         let last = lines.last ?? []
         switch command {
         case .version:
-            self = ClientVersion(head(last)).map(ClientReply.version) ?? .failure(.unclear(brief(text)))
+            self = ClientVersion(ClientFailure.head(last)).map(ClientReply.version) ?? .failure(.unclear(brief(text)))
         case .limit:
-            self = Int(head(last)).map { .limit($0 < 0 ? nil : $0) } ?? .failure(.unclear(brief(text)))
+            self = Int(ClientFailure.head(last)).map { .limit($0 < 0 ? nil : $0) } ?? .failure(.unclear(brief(text)))
         case .list:
             self = .listed(bans(in: lines, localNow: localNow))
         case .status:
-            guard let line = lines.last(where: { head($0).contains("Banned IP list:") }) else {
+            guard let line = lines.last(where: { ClientFailure.head($0).contains("Banned IP list:") }) else {
                 self = .failure(.unclear(brief(text)))
                 return
             }
@@ -67,9 +48,9 @@ extension ClientReply {
         case .actions:
             self = .actions(brief(last))
         case .ban(let asked), .renew(let asked), .unban(let asked), .unbanEverywhere(let asked):
-            if let count = Int(head(last)), count >= 0 {
+            if let count = Int(ClientFailure.head(last)), count >= 0 {
                 self = .count(count)
-            } else if Address(head(last)) != nil {
+            } else if Address(ClientFailure.head(last)) != nil {
                 // Versions before 0.10.5 print the address.
                 self = .count(asked.count)
             } else {
@@ -87,45 +68,6 @@ extension ClientReply {
         localtime_r(&now, &parts)
         return Int64(now) + Int64(parts.tm_gmtoff)
     }
-}
-
-extension ClientFailure {
-    /// What the client's log puts before its errors: `2026-11-21 02:05:54,185 fail2ban   [21488]: ERROR   NOK: ('x',)`.
-    private static let mark = "]: ERROR "
-
-    /// - Parameter heads: The beginnings of the lines of an answer; `nil` when none of them is an error.
-    fileprivate init?(heads: [String]) {
-        let noJail = heads.contains { $0.hasPrefix("Sorry but the jail '") }
-        guard let error = heads.lazy.compactMap({ line in line.firstRange(of: ClientFailure.mark).map { line[$0.upperBound...] } }).first
-        else {
-            guard noJail else { return nil }
-            self = .unknownJail
-            return
-        }
-        let words = brief(error.drop { $0 == " " }.utf8)
-        if words.contains("Permission denied to socket") {
-            self = .permission(words)
-        } else if words.contains("Failed to access socket path") || words.contains("Connection refused") {
-            self = .down
-        } else if words.contains("Unable to contact server") || words.contains("[Errno ") {
-            self = .lost
-        } else if noJail {
-            self = .unknownJail
-        } else if words.hasPrefix("NOK: ") {
-            // The line behind it has the same in a form for people.
-            self = .refused(heads.last.map { brief($0.utf8) } ?? words)
-        } else {
-            self = .unclear(words)
-        }
-    }
-}
-
-/// What is enough of a line to tell what it is, without the blanks around it.
-private func head(_ line: ArraySlice<UInt8>) -> String {
-    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") }
-    var rest = line.drop(while: isBlank).prefix(400)
-    while let last = rest.last, isBlank(last) { rest.removeLast() }
-    return String(decoding: rest, as: UTF8.self)
 }
 
 /// Those words of the line that are addresses.
@@ -160,14 +102,3 @@ private func localTime(_ text: ArraySlice<UInt8>) -> Int64? {
 }
 
 private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-/// Foreign text for a log: at most 300 bytes on one line, without control characters.
-func brief(_ text: some Sequence<UInt8>) -> String {
-    var kept: [UInt8] = []
-    for byte in text {
-        guard kept.count < 300 else { return String(decoding: kept, as: UTF8.self) + "…" }
-        kept.append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: " ") : byte)
-    }
-    while kept.last == UInt8(ascii: " ") { kept.removeLast() }
-    return String(decoding: kept, as: UTF8.self)
-}

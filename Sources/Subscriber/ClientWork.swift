@@ -1,5 +1,6 @@
 // Stage 3, enforcement: which addresses fail2ban-client has still to be told about, and in which calls.
 
+import Daemon
 import Wire
 
 /// What waits to be told: bans before unbans, in calls of a size that fits, each address once. The wanted set decides at the last moment what

@@ -1,5 +1,6 @@
 // A fail2ban that is stopped, restarted, busy or wrongly set up ends up with the bans that are wanted, and its operator hears why it does not.
 
+import Daemon
 import TestSupport
 import Testing
 import Wire

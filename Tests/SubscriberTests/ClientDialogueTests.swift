@@ -1,5 +1,6 @@
 // What fail2ban-client is told makes fail2ban ban what is wanted, whatever fails meanwhile.
 
+import Daemon
 import Testing
 import Wire
 

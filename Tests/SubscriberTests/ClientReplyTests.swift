@@ -1,6 +1,7 @@
 // The meaning of fail2ban-client's text. Each text was printed by fail2ban 1.0.2 (`observed`), or is what the source of another version
 // would print (`source`).
 
+import Daemon
 import Testing
 import Wire
 

@@ -1,5 +1,6 @@
 // A model of a fail2ban server as far as a jail's bans go, after the experiments with 1.0.2; and a dialogue that talks to it without waiting.
 
+import Daemon
 import TestSupport
 import Testing
 import Wire

@@ -1,14 +1,11 @@
-// Stage 3, enforcement: fail2ban-client as a child that stays, one command in, one answer out.
-
-import Daemon
-import Wire
+// What the daemons share: fail2ban-client as a child that stays, one command in, one answer out.
 
 /// A running `fail2ban-client -i`: it prints a prompt when it waits for a command, and its answer before the next prompt.
 ///
 /// It is started once, because each start takes 60 ms and a command 0.4 ms; it makes a new connection to fail2ban for each command, so it
 /// outlives any number of restarts of fail2ban. It ends when this process does, since its input is closed then.
-struct ClientChannel: ~Copyable {
-    enum Arrival: Hashable, Sendable {
+public struct ClientChannel: ~Copyable {
+    public enum Arrival: Hashable, Sendable {
         case nothing
         /// The answer's text, without the prompt.
         case answer([UInt8])
@@ -30,21 +27,21 @@ struct ClientChannel: ~Copyable {
     private var hasPrompt = false
 
     /// - Parameter command: The command with its arguments, to which `-i` is added.
-    init(_ command: [String]) throws(SystemError) { child = try ChildProcess(command + ["-i"], input: true) }
+    public init(_ command: [String]) throws(SystemError) { child = try ChildProcess(command + ["-i"], input: true) }
 
     /// Readable when ``receive()`` has something.
-    var descriptor: Int32 { child.outputDescriptor }
+    public var descriptor: Int32 { child.outputDescriptor }
 
     /// Sends one command. The one before must have been answered.
     ///
     /// - Parameter line: At most 4095 bytes, without a newline.
-    mutating func send(_ line: String) {
+    public mutating func send(_ line: String) {
         let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
         if hasPrompt { write(bytes) } else { waiting = bytes }
     }
 
     /// Takes what the client has printed.
-    mutating func receive() -> Arrival {
+    public mutating func receive() -> Arrival {
         let reading = child.read(into: &received, limit: ClientChannel.mostBytesPerTurn)
         if endsInPrompt {
             let answer = Array(received.dropLast(ClientChannel.prompt.count))

@@ -1,7 +1,6 @@
-// Stage 3, enforcement: a child process whose input and output are pipes that the loop polls.
+// What the daemons share: a child process whose input and output are pipes that the loop polls.
 
 import CLinux
-import Daemon
 import Glibc
 
 /// A running program: its one owner reads it, ends it and takes its exit status. It never blocks, but for the moment that a killed process
@@ -9,13 +8,13 @@ import Glibc
 ///
 /// posix_spawn(3) and not swift-subprocess: the loop must poll the pipes of a child that stays, beside its ZeroMQ socket and on the same
 /// thread, and Subprocess hands output to tasks on threads of its own.
-struct ChildProcess: ~Copyable {
+public struct ChildProcess: ~Copyable {
     /// How it ended.
-    enum Ending: Hashable, Sendable, CustomStringConvertible {
+    public enum Ending: Hashable, Sendable, CustomStringConvertible {
         case exited(Int32)
         case killed(signal: Int32)
 
-        var description: String {
+        public var description: String {
             switch self {
             case .exited(let status): "exited with status \(status)"
             case .killed(let signal): "was ended by signal \(signal)"
@@ -23,7 +22,7 @@ struct ChildProcess: ~Copyable {
         }
     }
 
-    enum Reading: Hashable, Sendable {
+    public enum Reading: Hashable, Sendable {
         /// What was there has been read, or as much as was asked for.
         case open
         /// Nobody writes any more.
@@ -43,7 +42,7 @@ struct ChildProcess: ~Copyable {
     /// - Parameters:
     ///   - arguments: The program, found on this process's PATH unless it has a slash, and its arguments.
     ///   - input: Whether ``write(_:)`` is wanted; without, the child reads an empty input.
-    init(_ arguments: [String], input wantsInput: Bool) throws(SystemError) {
+    public init(_ arguments: [String], input wantsInput: Bool) throws(SystemError) {
         let outputPipe = try Pipe()
         var inputPipe = wantsInput ? try Pipe() : nil
         let inputEnd: Int32
@@ -65,14 +64,14 @@ struct ChildProcess: ~Copyable {
     deinit { if ending == nil { endProcess(process.pid) } }
 
     /// Readable when ``read(into:limit:)`` has something to say.
-    var outputDescriptor: Int32 { output.number }
+    public var outputDescriptor: Int32 { output.number }
     /// Readable when ``reap()`` has.
-    var endDescriptor: Int32 { process.descriptor }
+    public var endDescriptor: Int32 { process.descriptor }
 
     /// Writes all of it at once. At most 4096 bytes, and only when what was written before has been read: then a pipe takes it (pipe(7)).
     ///
     /// - Returns: `false` when the child does not read, or has ended.
-    borrowing func write(_ bytes: [UInt8]) -> Bool {
+    public borrowing func write(_ bytes: [UInt8]) -> Bool {
         switch input {
         case .none: return false
         case .some(let input):
@@ -85,7 +84,7 @@ struct ChildProcess: ~Copyable {
     /// Appends what the child has printed, on standard output and standard error.
     ///
     /// - Parameter limit: The most bytes to read; what is left keeps the descriptor readable.
-    borrowing func read(into bytes: inout [UInt8], limit: Int) -> Reading {
+    public borrowing func read(into bytes: inout [UInt8], limit: Int) -> Reading {
         var rest = limit
         return withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 1) { buffer in
             while rest > 0 {
@@ -104,7 +103,7 @@ struct ChildProcess: ~Copyable {
     }
 
     /// How it ended; `nil` while it runs.
-    mutating func reap() -> Ending? {
+    public mutating func reap() -> Ending? {
         if let ending { return ending }
         var status: Int32 = 0
         guard waitpid(process.pid, &status, WNOHANG) == process.pid else { return nil }
@@ -115,7 +114,7 @@ struct ChildProcess: ~Copyable {
     }
 
     /// Ends it and what it started. Its end is seen by ``reap()``.
-    borrowing func kill() { if ending == nil { _ = Glibc.kill(-process.pid, SIGKILL) } }
+    public borrowing func kill() { if ending == nil { _ = Glibc.kill(-process.pid, SIGKILL) } }
 }
 
 /// Kills a process group and waits until its leader is gone.
