@@ -96,12 +96,15 @@ public enum WitnessProblem: Error, Hashable, Sendable, CustomStringConvertible {
     /// Damaged, not readable for this user, or no database. With SQLite's words.
     case unreadable(String, String)
 
+    /// Whether fail2ban-client is asked in its place. A lock passes, and guesses would be worse than waiting for it.
+    public var isLasting: Bool { if case .locked = self { false } else { true } }
+
     public var description: String {
         switch self {
-        case .none: "fail2bandbpath = none: bans are reported without their end, and no Unban is reported"
+        case .none: "fail2bandbpath = none"
         case .missing(let path): "\(path) is missing; set fail2bandbpath to fail2ban's dbfile (fail2ban-client get dbfile)"
         case .locked(let path): "\(path) was locked"
-        case .tooOld(let path): "\(path) has no table bips: fail2ban is older than 0.11, so no Unban can be reported"
+        case .tooOld(let path): "\(path) has no table bips: fail2ban is older than 0.11"
         case .unreadable(let path, let words): "\(path) can't be read: \(words)"
         }
     }

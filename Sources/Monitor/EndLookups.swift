@@ -98,6 +98,15 @@ struct EndLookups {
         return true
     }
 
+    /// Bans whose row is awaited, and that no Unban followed.
+    var awaited: [(key: HoldKey, pending: Pending)] {
+        queues.flatMap { queue in
+            queue.first(queue.count).compactMap { key in
+                queue[key].flatMap { $0.pending.unbanned == nil ? (key, $0.pending) : nil }
+            }
+        }
+    }
+
     /// What a lookup found. One that could not be made does not count.
     ///
     /// - Parameter row: `nil` when there is none.

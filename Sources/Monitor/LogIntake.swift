@@ -17,6 +17,7 @@ struct LogIntake {
     /// - Returns: whether more lines are wanted.
     mutating func take(_ line: Span<UInt8>, position: UInt64, arrival: Timestamp) -> Bool {
         guard let sighting = sighting(line, position, arrival) else {
+            if let serverLine = ServerLine(line) { reporter.take(serverLine) }
             reporter.pass(to: position)
             return true
         }

@@ -12,6 +12,7 @@ public enum LogLineParser {
     public static func parse(_ line: Span<UInt8>) throws(LogLine.Nothing) -> LogLine {
         guard line.count <= LogTail.longestLine else { throw .tooLong }
         let prefix = try LogPrefix(line)
+        guard prefix.writer != .server else { throw .logger }
         guard byte(line, prefix.message) == UInt8(ascii: "[") else { throw .message }
         let name = (prefix.message + 1)..<jailEnd(line, prefix.message + 1)
         var at = name.upperBound

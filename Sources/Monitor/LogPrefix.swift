@@ -10,6 +10,8 @@ struct LogPrefix {
         case actions
         /// `fail2ban.observer`, which increases ban times.
         case observer
+        /// `fail2ban.server` and `fail2ban.jail`, which start and stop.
+        case server
         /// The journal's messages since 1.0 name no logger (1.0.2 server/server.py:760).
         case unnamed
     }
@@ -88,6 +90,12 @@ struct LogPrefix {
         } else if starts("observer", line, at) {
             at += 8
             writer = .observer
+        } else if starts("server", line, at) {
+            at += 6
+            writer = .server
+        } else if starts("jail", line, at) {
+            at += 4
+            writer = .server
         } else {
             throw .logger
         }
@@ -131,7 +139,7 @@ struct LogPrefix {
         if isServer { at += 7 }
         try skipProcess(line, &at)
         try skip(": ", line, &at)
-        if !isServer, byte(line, at) == UInt8(ascii: "[") { return true }
+        if !isServer, isUnnamed(line, at) { return true }
         if let digit = byte(line, at), isDigit(digit) {
             let inner = try localTime(line, &at)
             try skip(" ", line, &at)
@@ -139,6 +147,11 @@ struct LogPrefix {
             if case .yearless = stamp { stamp = .local(inner) }
         }
         return false
+    }
+
+    /// Whether a message of the journal's form begins here, and not another stamp or a logger's name.
+    private static func isUnnamed(_ line: Span<UInt8>, _ at: Int) -> Bool {
+        byte(line, at).map { !isDigit($0) } ?? false && !starts("fail2ban.", line, at)
     }
 
     /// `<29>1 `

@@ -57,10 +57,11 @@ public enum MonitorProgram: Service {
     }
 
     private static func databaseFindings(_ general: GeneralSettings) -> [Finding] {
-        switch Witness(path: general.fail2banDatabase).answer(WitnessQuestion(holds: [])) {
+        let client = "fail2ban-client is asked in place of fail2ban's database, so Unbans are reported seconds later"
+        return switch Witness(path: general.fail2banDatabase).answer(WitnessQuestion(holds: [])) {
         case .testimony, .unavailable(.locked): []
-        case .unavailable(.none): [Finding(.note, "\(WitnessProblem.none)")]
-        case .unavailable(let problem): [Finding(.warning, "fail2ban's database: \(problem)")]
+        case .unavailable(.none): [Finding(.note, "\(WitnessProblem.none): \(client)")]
+        case .unavailable(let problem): [Finding(.warning, "fail2ban's database: \(problem); until then \(client)")]
         }
     }
 }

@@ -29,15 +29,19 @@ struct MonitorService: ~Copyable {
     private let stream: String
     /// Whether this start could not go on where the last one was, so that lines may be missing in between.
     let isNewStream: Bool
-    /// The publisher's term in which the complete list of this host's holds was compared last. Kept in the checkpoint; to be set to `nil`
-    /// where lines were lost since.
-    var healedTerm: Term?
+    /// The publisher's term that has the complete list of this host's holds. Kept in the checkpoint.
+    var healedTerm: Term? { holds.schedule.healedTerm }
     private var troubles: Troubles
     private var polled = PollSet()
     /// Whether the log has lines that are not taken, without a new event.
     private var hasMore = true
     /// Since when the report under way should have an answer.
     private var unansweredSince: ContinuousClock.Instant?
+    private var exchange = Exchange(now: .now)
+    /// What the client was given last.
+    private var underWay = Exchange.Request.state
+    private var holds: HoldsKeeper
+    private var isDraining = false
 
     /// - Throws: when the keys can't be read, or inotify is not to be had. A missing log, database or publisher is no error.
     init(
@@ -51,9 +55,11 @@ struct MonitorService: ~Copyable {
         let tail = try LogTail(path: settings.logPath, from: beginning.start, now: .now)
         self.checkpointFile = checkpointFile
         host = general.hostname
-        (stream, isNewStream, healedTerm) = (beginning.stream, beginning.isNewStream, beginning.healedTerm)
+        (stream, isNewStream) = (beginning.stream, beginning.isNewStream)
         witness = Witness(path: general.fail2banDatabase)
         intake = LogIntake(reporter: beginning.reporter, jails: ReportedJails(settings))
+        holds = HoldsKeeper(
+            reporter: intake.reporter, client: general.fail2banClient, healedTerm: beginning.healedTerm, logger: logger, now: .now)
         client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
         // A log that is missing now was told by the program's checks.
         troubles = Troubles(logger: logger, logProblem: tail.problem)
@@ -95,6 +101,7 @@ struct MonitorService: ~Copyable {
     /// Sends what is in the log now, for a limited time. A second signal ends it at once.
     private mutating func drain(_ signals: borrowing SignalDescriptor) throws {
         let end = ContinuousClock.now + MonitorService.drainLimit
+        isDraining = true
         while hasMore || !intake.reporter.isIdle, ContinuousClock.now < end {
             if try turn(signals, until: end) == .terminate { break }
         }
@@ -115,6 +122,7 @@ struct MonitorService: ~Copyable {
         let signal = polled.add(descriptor: signals.descriptor)
         let log = polled.add(descriptor: tail.descriptor)
         client.add(to: &polled)
+        holds.add(to: &polled)
         try polled.wait(until: deadline(limit))
         let now = ContinuousClock.now
         if polled.isReadable(log) {
@@ -125,7 +133,9 @@ struct MonitorService: ~Copyable {
         try readLines(now)
         troubles.log(tail.takeLosses())
         askWitness(now)
-        try exchange(now)
+        holds.advance(&intake, witness, gaps: tail.gaps, isLogRead: !hasMore, now: now)
+        try exchangeRequests(now)
+        if holds.wantsLog { hasMore = true }
         if checkpoints.isDue(position: tail.position, isIdle: intake.reporter.isIdle, now: now) { saveCheckpoint(now) }
         troubles.log(intake.reporter.takeNotices(), now)
         return polled.isReadable(signal) ? signals.next() : nil
@@ -134,7 +144,9 @@ struct MonitorService: ~Copyable {
     private func deadline(_ limit: ContinuousClock.Instant?) -> ContinuousClock.Instant? {
         let now = ContinuousClock.now
         let reading = hasMore && intake.reporter.wantsLines ? now : nil
-        return [limit, reading, client.deadline, intake.reporter.deadline(now: now)].compactMap(\.self).min()
+        let holding = isDraining ? nil : holds.deadline(intake.reporter, now: now)
+        let state = client.isIdle && !isDraining ? exchange.deadline : nil
+        return [limit, reading, client.deadline, intake.reporter.deadline(now: now), holding, state].compactMap(\.self).min()
     }
 
     private mutating func readLines(_ now: ContinuousClock.Instant) throws(LogTailError) {
@@ -157,39 +169,71 @@ struct MonitorService: ~Copyable {
         intake.reporter.take(answer, to: question, now: now)
     }
 
-    /// Takes the publisher's answer, and sends the next report.
-    private mutating func exchange(_ now: ContinuousClock.Instant) throws(ZeroMQError) {
+    /// Takes the publisher's answer, and sends what is next.
+    private mutating func exchangeRequests(_ now: ContinuousClock.Instant) throws(ZeroMQError) {
         if let answer = try client.advance(now: now) {
             unansweredSince = nil
             troubles.logAnswered()
             take(answer, now)
         }
-        if client.isIdle, let report = intake.reporter.nextReport(now: .now) {
+        if client.isIdle, let frames = nextRequest(now) {
             unansweredSince = now
-            if checkpoints.mustPrecedeReport(files: tail.fileCount, changes: tail.changes) { saveCheckpoint(now) }
-            try client.send(now: now) {
-                // The publisher reads the host's clock from it, so it is the time of this try.
-                var report = report
-                report.now = .now
-                return report.message.frames
-            }
+            if underWay == .report, checkpoints.mustPrecedeReport(files: tail.fileCount, changes: tail.changes) { saveCheckpoint(now) }
+            try client.send(now: now, frames)
         }
         if let since = unansweredSince, now - since >= MonitorService.silenceLimit { troubles.logUnanswered(now) }
     }
 
-    private mutating func take(_ answer: Delivery, _ now: ContinuousClock.Instant) {
-        do throws(MessageError) {
-            let message = try Message(frames: answer.frames)
-            if let refusal = RequestRefusal(message) {
-                troubles.log(refusal, now)
-                retryLater(now, onNextEndpoint: refusal.code == .standby)
-                return
+    /// Makes the frames of each try: the publisher reads the host's clock from them.
+    private mutating func nextRequest(_ now: ContinuousClock.Instant) -> (() -> [[UInt8]])? {
+        let hasReport = intake.reporter.hasReport
+        if isDraining, !hasReport { return nil }
+        guard let request = exchange.next(hasReport: hasReport, hasPage: holds.hasPage && !isDraining, now: now) else { return nil }
+        underWay = request
+        switch request {
+        case .report:
+            guard var report = intake.reporter.nextReport(now: .now) else { return nil }
+            return {
+                report.now = .now
+                return report.message.frames
             }
-            let acknowledgement = try Acknowledgement(message)
+        case .page:
+            guard var page = holds.page(now: .now) else { return nil }
+            return {
+                page.now = .now
+                return page.message.frames
+            }
+        case .state:
+            let json = state.json
+            return { DaemonState(.monitor, now: .now, json: json).message.frames }
+        }
+    }
+
+    private var state: MonitorState {
+        MonitorState(
+            stream: intake.reporter.stream, position: intake.reporter.acknowledged, gaps: tail.gaps,
+            undecided: intake.reporter.undecidedCount, problem: intake.reporter.problem, last: holds.last)
+    }
+
+    private mutating func take(_ answer: Delivery, _ now: ContinuousClock.Instant) {
+        let (meaning, term) = Exchange.meaning(of: answer.frames, to: underWay)
+        if let term { holds.answered(term, now: now) }
+        switch meaning {
+        case .reported(let acknowledgement):
             troubles.log(acknowledgement, now)
             intake.reporter.acknowledge()
             checkpoints.acknowledged()
-        } catch {
+        case .pageTaken(let acknowledgement):
+            troubles.log(acknowledgement, now)
+            holds.pageTaken(acknowledgement.term, now: now)
+        case .listRefused(let refusal): holds.refused(refusal, now: now)
+        case .stateTaken: break
+        case .stateRefused(let refusal): troubles.log(refusal, now)
+        case .again(let refusal):
+            troubles.log(refusal, now)
+            // A page of a list that was given up is not worth another try.
+            if underWay != .page || holds.hasPage { retryLater(now, onNextEndpoint: refusal.code == .standby) }
+        case .nonsense(let error):
             troubles.log(error, now)
             retryLater(now)
         }

@@ -26,8 +26,8 @@ public struct Reporter {
         case undecidedDropped
         /// A Ban whose end stays an estimate, since too many wait for theirs.
         case endNotLookedUp
-        /// An Unban that can't be reported as there is no database.
-        case noWitness
+        /// Unbans without a database, in a log without the lines that tell a stop: below the level INFO.
+        case stopsNotLogged
     }
 
     private struct Line {
@@ -35,25 +35,33 @@ public struct Reporter {
         var bytes: Int
     }
 
-    private struct Undecided {
+    struct Undecided {
         var address: Address
         var seen: Timestamp
     }
 
-    private let host: Hostname
-    private let stream: String
+    let host: Hostname
+    let stream: String
 
     private var gathered: [Sighting] = []
     private var queue: [Line] = []
     private var underWay: [Line] = []
-    private var ends = EndLookups()
-    private var undecided: WaitingQueue<Undecided>
+    var ends = EndLookups()
+    var undecided: WaitingQueue<Undecided>
     /// When what waits is asked for again, and the pause after that; `nil` while the database answers.
     private var retry: (due: Instant, pause: Duration)?
     /// Seconds, -1 permanent; only of jails the database has, or as many as a host may have.
-    private var lastBanTimes: [Jail: Int64] = [:]
+    var lastBanTimes: [Jail: Int64] = [:]
     /// The stream's position up to which lines were taken, acted on or not.
-    private var taken: UInt64 = 0
+    private(set) var taken: UInt64 = 0
+    /// Unbans while there is no database; they are in `undecided` too.
+    var holdingBack = HoldingBack()
+    /// Why there is none, as it was when it was last asked.
+    private(set) var problem: WitnessProblem?
+    /// Stops and starts among the lines gathered, and how many of those stand before each.
+    private var serverLines: [(before: Int, line: ServerLine)] = []
+    /// Whether bans were reported without an end, as nobody knew their jail's ban time.
+    var hasUnknownEnds = false
     private var noticed: [Notice: Int] = [:]
 
     /// The position up to which nothing needs to be read again: all before it is acknowledged, or was nothing to report, or waits
@@ -75,6 +83,9 @@ public struct Reporter {
     /// Whether nothing is waiting to be sent or acknowledged.
     public var isIdle: Bool { gathered.isEmpty && queue.isEmpty && underWay.isEmpty }
 
+    /// Whether ``nextReport(now:)`` has one.
+    public var hasReport: Bool { underWay.isEmpty && !queue.isEmpty }
+
     public var undecidedCount: Int { undecided.count }
 
     /// Takes what a line says.
@@ -86,6 +97,12 @@ public struct Reporter {
         }
         gathered.append(sighting)
         taken = max(taken, sighting.position)
+    }
+
+    /// fail2ban, or one of its jails, stops or starts.
+    public mutating func take(_ line: ServerLine) {
+        // In its place among the lines that are not decided yet.
+        if gathered.isEmpty { obey(line) } else { serverLines.append((gathered.count, line)) }
     }
 
     /// Lines up to this position said nothing.
@@ -119,6 +136,8 @@ public struct Reporter {
         switch answer {
         case .testimony(let testimony):
             retry = nil
+            problem = nil
+            for (_, line) in serverLines { obey(line) }
             for (jail, seconds) in testimony.lastBanTimes { lastBanTimes[jail] = seconds }
             for key in question.holds {
                 decideUnban(key, isGone: testimony.rows[key] == nil)
@@ -130,8 +149,17 @@ public struct Reporter {
                 let pause = retry?.pause ?? Reporter.firstPause
                 retry = (now + pause, min(pause * 2, Reporter.longestPause))
             }
-            for sighting in gathered { decide(sighting, without: problem, now) }
+            // Those of before its database was gone, or of before a restart.
+            if problem.isLasting, self.problem?.isLasting != true { holdingBack.resume(undecided.first(undecided.count), now: now) }
+            self.problem = problem
+            var lines = serverLines[...]
+            for (index, sighting) in gathered.enumerated() {
+                while let next = lines.first, next.before <= index { obey(lines.removeFirst().line) }
+                decide(sighting, without: problem, now)
+            }
+            for (_, line) in lines { obey(line) }
         }
+        serverLines = []
         gathered.removeAll(keepingCapacity: true)
         if isIdle { acknowledged = taken }
     }
@@ -168,9 +196,17 @@ public struct Reporter {
     private mutating func decide(_ sighting: Sighting, without problem: WitnessProblem, _ now: Instant) {
         switch sighting.what {
         case .ban:
-            reportBan(sighting, end: estimate(sighting), isFinal: problem == .none, now)
-        case .unban where problem == .none:
-            notice(.noWitness)
+            let end = estimate(sighting)
+            if problem.isLasting {
+                holdingBack.banned(sighting.key, until: end, now: sighting.seen)
+                if end == .unknown { hasUnknownEnds = true }
+            }
+            reportBan(sighting, end: end, isFinal: problem.isLasting, now)
+        case .unban where problem.isLasting:
+            ends.forget(sighting.key)
+            guard holdingBack.unbanned(sighting.key, seen: sighting.seen, now: now) else { return }
+            let unban = Undecided(address: sighting.address, seen: sighting.seen)
+            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
         case .unban:
             if ends.unban(sighting.key, seen: sighting.seen) { return }
             let unban = Undecided(address: sighting.address, seen: sighting.seen)
@@ -247,7 +283,7 @@ public struct Reporter {
     }
 
     /// What was decided later than its place in the log has no position.
-    private mutating func reportLate(
+    mutating func reportLate(
         _ key: HoldKey, _ address: Address, _ action: Event.Action, _ cause: Event.Cause, seen: Timestamp, end: BanEnd = .unknown
     ) {
         enqueue(nil, key, address, action, cause, seen, end)
@@ -266,7 +302,7 @@ public struct Reporter {
         queue.append(Line(entry: Report.Entry(position: position, event), bytes: text.count + 21))
     }
 
-    private mutating func notice(_ notice: Notice) {
+    mutating func notice(_ notice: Notice) {
         // As many kinds as a log can hold without drowning; jails' names can be forged without end.
         guard noticed[notice] != nil || noticed.count < 20 else { return }
         noticed[notice, default: 0] += 1

@@ -57,7 +57,12 @@ struct Troubles {
     }
 
     mutating func log(_ problem: WitnessProblem, _ now: ContinuousClock.Instant) {
-        guard problem != .none, let more = database.heldBackNote(at: now) else { return }
+        if problem.isLasting {
+            guard problem != .none, let more = database.heldBackNote(at: now) else { return }
+            logger.warning("fail2ban is asked in place of its database, so Unbans come seconds later: \(problem)\(more)")
+            return
+        }
+        guard let more = database.heldBackNote(at: now) else { return }
         logger.warning("fail2ban's database says nothing, so Unbans and exact ends wait: \(problem)\(more)")
     }
 
@@ -73,8 +78,10 @@ struct Troubles {
                 logger.warning("\(count) Unbans could not be proven and are dropped; their bans end by their own time\(more)")
             case .endNotLookedUp:
                 logger.warning("\(count) bans keep an estimated end: too many wait for their row in fail2ban's database\(more)")
-            case .noWitness:
-                logger.info("\(count) Unbans are not reported, as fail2bandbpath = none\(more)")
+            case .stopsNotLogged:
+                logger.warning(
+                    "\(count) Unbans are not reported: without its database an admin's are told from a stop's by the log, and fail2ban logs less than INFO; set loglevel = INFO in fail2ban.local\(more)"
+                )
             }
         }
     }

@@ -9,7 +9,8 @@ import Wire
 /// A reader's lock can hold up fail2ban, so a question is one short transaction and nothing stays open between questions but the
 /// file itself, which is opened anew when another one stands at its path.
 public final class Witness {
-    private struct Identity: Equatable {
+    /// Which file is open.
+    struct Identity: Equatable {
         var device: UInt
         var inode: UInt
 
@@ -21,7 +22,7 @@ public final class Witness {
         }
     }
 
-    private let path: String?
+    let path: String?
     private var connection: (queue: DatabaseQueue, identity: Identity)?
 
     /// How long a question waits for fail2ban's own transactions, in seconds. They take milliseconds; the loop waits meanwhile.
@@ -32,17 +33,26 @@ public final class Witness {
 
     /// Looks once. Takes at most about a tenth of a second.
     public func answer(_ question: WitnessQuestion) -> WitnessAnswer {
-        guard let path else { return .unavailable(.none) }
+        switch read({ try Witness.look($0, question) }) {
+        case .success(let (testimony, _)): .testimony(testimony)
+        case .failure(let problem): .unavailable(problem)
+        }
+    }
+
+    /// One short read transaction, and the file that it read.
+    func read<Found>(_ look: (Database) throws -> Found) -> Result<(Found, Identity?), WitnessProblem> {
+        guard let path else { return .failure(.none) }
         do {
-            return .testimony(try opened(path).read { try Witness.look($0, question) })
+            let found = try opened(path).read(look)
+            return .success((found, connection?.identity))
         } catch let problem as WitnessProblem {
-            return .unavailable(problem)
+            return .failure(problem)
         } catch let error as DatabaseError {
             connection = nil
-            return .unavailable(Witness.problem(path, error))
+            return .failure(Witness.problem(path, error))
         } catch {
             connection = nil
-            return .unavailable(.unreadable(path, "\(error)"))
+            return .failure(.unreadable(path, "\(error)"))
         }
     }
 

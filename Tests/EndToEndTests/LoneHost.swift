@@ -55,6 +55,7 @@ struct LoneHost: Sendable {
         keydir = \(folder("keys"))
         logtarget = \(folder("cluster.log"))
         fail2bandbpath = none
+        fail2banclient = false
         [publisher]
         pidfile = \(pidfile(.publisher))
         replybindurl = ipc://\(folder("requests"))

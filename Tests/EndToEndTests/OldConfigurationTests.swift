@@ -49,6 +49,7 @@ import Testing
                 keydir = \(host.folder("keys"))
                 statedir = \(host.folder("state"))
                 fail2bandbpath = none
+                fail2banclient = false
                 [monitor]
                 fail2banlogpath = \(host.folder("fail2ban.log"))
                 """)
@@ -60,7 +61,7 @@ import Testing
                 monitor.lines == [
                     "warning: f2bc.conf:6: [monitor] auth: \(key)",
                     "warning: f2bc.conf:7: [monitor] authtoken: \(key)",
-                    "note: fail2bandbpath = none: bans are reported without their end, and no Unban is reported",
+                    "note: fail2bandbpath = none: fail2ban-client is asked in place of fail2ban's database, so Unbans are reported seconds later",
                     end,
                 ])
 

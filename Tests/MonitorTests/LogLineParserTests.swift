@@ -65,7 +65,13 @@ private func parse(_ line: [UInt8]) -> Result<LogLine, LogLine.Nothing> {
 private func result(of line: [UInt8]) -> String {
     let read: LogLine
     do throws(LogLine.Nothing) { read = try LogLineParser.parse(line.span) } catch {
-        return "nothing: \(String(describing: error))"
+        return switch ServerLine(line.span) {
+        case .stopped(let jail): "stopped \(jail)"
+        case .started(let jail): "started \(jail)"
+        case .stopping: "stopping"
+        case .starting: "starting"
+        case nil: "nothing: \(String(describing: error))"
+        }
     }
     let jail = read.jail
     let what =

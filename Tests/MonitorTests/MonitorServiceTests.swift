@@ -140,7 +140,8 @@ import ZeroMQ
     @Test func theTermThatWasHealedLastIsKept() throws {
         var host = try ServiceUnderTest()
         #expect(host.healedTerm == nil)
-        host.healedTerm = Term(id: 5)
+        host.term = 5
+        try host.awaitPages(1)
         // Written with an acknowledgement, but not all the time.
         for i in 0..<250 where !(textOfFile(host.log.folder + "/state/monitor.checkpoint") ?? "").contains("healed=0000000000000005") {
             host.append("192.0.2.\(i)")
@@ -148,11 +149,81 @@ import ZeroMQ
         }
         try host.killAndStart()
         #expect(host.healedTerm == Term(id: 5))
+        // That publisher has all that this host holds; another one is told.
+        #expect(try host.events(during: .milliseconds(300)) == [])
+        #expect(host.pages.count == 1)
+        host.term = 6
+        host.append("192.0.2.1")
+        _ = try host.nextReport()
+        try host.awaitPages(2)
+    }
+}
+
+/// What the service sends beside reports.
+@Suite struct HoldsServiceTests {
+    @Test func theFirstStartTellsAllBansThatFail2banHas() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.ban("sshd", "192.0.2.1", time: now - 100, banTime: 600)
+        try host.database.ban("sshd", "2001:db8::/64", time: now - 100, banTime: -1)
+        try host.database.ban("sshd", "192.0.2.3", time: now - 700, banTime: 600)
+        try host.database.ban("sshd", "no address", time: now, banTime: 600)
+        try host.database.execute("INSERT INTO jails VALUES ('recidive', 1)")
+        try host.database.ban("recidive", "192.0.2.4", time: now, banTime: 600)
+        try host.awaitPages(1)
+        let page = host.pages[0]
+        #expect(page.isComplete && page.isLast && page.page == 1)
+        #expect(page.bans.map(\.address.description) == ["192.0.2.1", "2001:db8::/64"])
+        #expect(page.bans[0].end == .at(Timestamp(milliseconds: (now + 500) * 1000)))
+        #expect(page.bans[0].seen == Timestamp(milliseconds: (now - 100) * 1000))
+        #expect(host.states.count == 1)
+        #expect(String(decoding: host.states[0].json, as: UTF8.self).hasPrefix("{\"version\":\""))
+    }
+
+    @Test func aListOfManyBansArrivesWholeWhileReportsGoOn() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
+            """)
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
+        try host.awaitPages(1)
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.2\n")
+        let report = try host.nextReport()
+        #expect(try report.entries.first?.content.get().address.description == "192.0.2.2")
+        #expect(host.pages.last?.isLast == false, "the report waited for the whole list")
+        while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
+        // What waits for its row is on the list too.
+        #expect(Set(host.pages.flatMap { $0.bans.map(\.address) }).count == 5001)
+        #expect(Set(host.pages.map(\.id)).count == 1)
+    }
+
+    @Test func aTermThatChangesWhileAListIsOnItsWayMakesAnother() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
+            """)
+        try host.awaitPages(1)
+        host.term = 2
+        while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
+        #expect(Set(host.pages.map(\.id)).count == 2)
+        #expect(host.pages.last { $0.page == 1 }?.id == host.pages.last?.id)
+    }
+
+    @Test func neitherDatabaseNorFail2banMeansNoList() throws {
+        var host = try ServiceUnderTest(hasDatabase: false)
+        #expect(try host.events(during: .seconds(1)) == [])
+        #expect(host.pages.isEmpty)
     }
 }
 
 /// A monitor's service, its log and database in a folder, and the publisher's socket.
-private struct ServiceUnderTest: ~Copyable {
+struct ServiceUnderTest: ~Copyable {
     enum Answer {
         case acknowledge
         case refuse(RefusalCode)
@@ -162,6 +233,11 @@ private struct ServiceUnderTest: ~Copyable {
 
     let log: LogFolder
     let database: Fail2banDatabase
+    /// The publisher's term.
+    var term: UInt64 = 1
+    /// What came beside the reports.
+    private(set) var states: [DaemonState] = []
+    private(set) var pages: [HoldsPage] = []
     private let signals: SignalDescriptor
     private let settings: MonitorSettings
     private let general: GeneralSettings
@@ -170,9 +246,9 @@ private struct ServiceUnderTest: ~Copyable {
     private var publisher: Socket
     private var authenticator: Authenticator
 
-    init() throws {
-        let log = try LogFolder()
-        log.create()
+    init(client: [String] = ["false"], hasDatabase: Bool = true, log: LogFolder? = nil) throws {
+        let log = try log ?? LogFolder()
+        if access(log.path, F_OK) != 0 { log.create() }
         let database = try Fail2banDatabase(log.folder + "/db")
         let signals = try SignalDescriptor()
         let keys = KeyDirectory(log.folder + "/keys")
@@ -187,7 +263,8 @@ private struct ServiceUnderTest: ~Copyable {
         var general = GeneralSettings(hostname: try #require(Hostname("web1")))
         general.keyDirectory = keys.path
         general.stateDirectory = log.folder + "/state"
-        general.fail2banDatabase = database.path
+        general.fail2banDatabase = hasDatabase ? database.path : nil
+        general.fail2banClient = client
         var settings = MonitorSettings()
         settings.logPath = log.path
         settings.replyServers = [try #require(Endpoint(connect: endpoint))]
@@ -207,10 +284,7 @@ private struct ServiceUnderTest: ~Copyable {
 
     var isNewStream: Bool { service.isNewStream }
 
-    var healedTerm: Term? {
-        get { service.healedTerm }
-        set { service.healedTerm = newValue }
-    }
+    var healedTerm: Term? { service.healedTerm }
 
     /// A ban's line, of 51 bytes.
     func append(_ address: String) { log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban \(address)\n") }
@@ -225,23 +299,57 @@ private struct ServiceUnderTest: ~Copyable {
     mutating func nextReport(answer: Answer = .acknowledge) throws -> Report {
         let end = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < end {
-            // Two loops on one thread: each waits a little for its own end of the line.
-            _ = try service.turn(signals, until: .now + .milliseconds(1))
-            try authenticator.answerWaiting { _ in .admit(userID: "web1") }
-            guard let request = try publisher.receive() else { continue }
-            let report = try Report(try Message(frames: Array(request.frames.dropFirst(2))))
-            let frames: [[UInt8]]
-            switch answer {
-            case .none: return report
-            case .acknowledge:
-                frames = Acknowledgement(term: Term(id: 1), position: report.position ?? 0, refused: []).message.frames
-            case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: 1)).frames
-            case .nonsense: frames = [[1, 2, 3]]
-            }
-            _ = try publisher.send(Array(request.frames.prefix(2)) + frames)
-            return report
+            if let report = try turn(answer) { return report }
         }
         throw NoReport()
+    }
+
+    /// Lets the loop turn until as many pages of lists came; reports on the way are acknowledged.
+    mutating func awaitPages(_ count: Int) throws {
+        let end = ContinuousClock.now + .seconds(20)
+        while pages.count < count {
+            guard ContinuousClock.now < end else { throw NoReport() }
+            _ = try turn(.acknowledge)
+        }
+    }
+
+    /// Lets the loop turn for some time. - Returns: the events of the reports that came.
+    mutating func events(during duration: Duration) throws -> [Event] {
+        let end = ContinuousClock.now + duration
+        var events: [Event] = []
+        while ContinuousClock.now < end {
+            if let report = try turn(.acknowledge) { events += try report.entries.map { try $0.content.get() } }
+        }
+        return events
+    }
+
+    private mutating func turn(_ answer: Answer) throws -> Report? {
+        // Two loops on one thread: each waits a little for its own end of the line.
+        _ = try service.turn(signals, until: .now + .milliseconds(1))
+        try authenticator.answerWaiting { _ in .admit(userID: "web1") }
+        guard let request = try publisher.receive() else { return nil }
+        let message = try Message(frames: Array(request.frames.dropFirst(2)))
+        var report: Report?
+        var frames: [[UInt8]]
+        switch message.verb {
+        case .state:
+            states.append(try DaemonState(message))
+            frames = DaemonState.answer(term: Term(id: term)).frames
+        case .holds:
+            pages.append(try HoldsPage(message))
+            frames = Acknowledgement(term: Term(id: term), position: 0, refused: []).message.frames
+        default:
+            let received = try Report(message)
+            report = received
+            switch answer {
+            case .none: return report
+            case .acknowledge: frames = Acknowledgement(term: Term(id: term), position: received.position ?? 0, refused: []).message.frames
+            case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: term)).frames
+            case .nonsense: frames = [[1, 2, 3]]
+            }
+        }
+        _ = try publisher.send(Array(request.frames.prefix(2)) + frames)
+        return report
     }
 
     struct NoReport: Error {}

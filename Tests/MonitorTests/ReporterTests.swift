@@ -246,16 +246,6 @@ import Wire
         #expect(lines == Desk.undecidedLimit)
     }
 
-    @Test func withoutADatabaseBansAreReportedAndUnbansAreNot() throws {
-        var desk = try Desk()
-        desk.problem = WitnessProblem.none
-        try desk.ban("sshd", "192.0.2.1")
-        try desk.see(.unban, "sshd", "192.0.2.1")
-        #expect(desk.sent() == ["1|web1|sshd|Ban|192.0.2.1|-|\(desk.milliseconds)|-|-|detected"])
-        #expect(desk.notices() == [.noWitness: 1])
-        #expect(desk.reporter.deadline(now: desk.now) == nil)
-    }
-
     @Test func anUnbanThatOvertakesTheRowIsDecidedWhenTheRowHadItsTime() throws {
         var desk = try Desk()
         try desk.ban("sshd", "192.0.2.1")

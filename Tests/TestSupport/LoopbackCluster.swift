@@ -58,6 +58,7 @@ public struct LoopbackCluster: Sendable {
             keydir = \(directory)/keys
             logtarget = \(directory)/cluster.log
             fail2bandbpath = none
+            fail2banclient = false
             [publisher]
             pidfile = \(directory)/publisher.pid
             replybindurl = tcp://127.0.0.1:*

@@ -1,7 +1,7 @@
 // What the daemons share: what went wrong with a command of fail2ban-client. All its failures end with the same exit code, so the text tells.
 
 /// Why a command was not carried out.
-public enum ClientFailure: Hashable, Sendable {
+public enum ClientFailure: Error, Hashable, Sendable {
     /// No server listens: it is stopped, or has not started yet. Nothing was done.
     case down
     /// The server went away while it worked. What was asked may have been done.

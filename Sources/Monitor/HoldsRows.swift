@@ -1,0 +1,78 @@
+// Stage 1, event -> report: reads all bans of fail2ban's database, a portion at a time, so that fail2ban is not held up.
+
+import GRDB
+import Wire
+
+/// Where a reading of the table `bips` stands. Rows are taken in the order of the primary key, which a new ban does not move: a row that
+/// stands from the first portion to the last is read once. What comes and goes between two portions has its line in the log, and that is
+/// later than the list.
+struct HoldsReading {
+    /// Rows of a portion: one read transaction of some 10 ms.
+    static let portion = 2000
+
+    /// When it began.
+    let madeAt: Timestamp
+    /// The stream's position then.
+    let position: UInt64
+    fileprivate(set) var gathering = HoldsGathering()
+    fileprivate var last: (id: String, jail: String)?
+    fileprivate var database: Witness.Identity?
+
+    init(madeAt: Timestamp, position: UInt64) {
+        self.madeAt = madeAt
+        self.position = position
+    }
+
+    enum Progress: Equatable {
+        case more
+        case done
+        /// Nothing is concluded from what was read so far.
+        case unavailable(WitnessProblem)
+    }
+
+    /// Bans that were reported and whose rows are not there yet.
+    mutating func add(_ hold: Hold) { gathering.add(hold) }
+
+    /// Reads the next rows.
+    mutating func advance(_ witness: Witness, _ jails: ReportedJails) -> Progress {
+        let rows: [Row]
+        switch witness.read({ try HoldsReading.rows($0, after: last) }) {
+        case .success(let (found, identity)):
+            // Another file: what was read is of the former.
+            guard database == nil || database == identity else { return .unavailable(.missing(witness.path ?? "")) }
+            database = identity
+            rows = found
+        case .failure(let problem): return .unavailable(problem)
+        }
+        for row in rows {
+            guard let id = String.fromDatabaseValue(row[0]), let name = String.fromDatabaseValue(row[1]),
+                let time = Int64.fromDatabaseValue(row[2]), let banTime = Int64.fromDatabaseValue(row[3])
+            else { return .unavailable(.unreadable(witness.path ?? "", "no numbers in bips")) }
+            last = (id, name)
+            // fail2ban bans any text; what is no address can't travel.
+            guard let jail = Jail(name), jails.contains(jail), let address = Address(id) else { continue }
+            let row = BanRow(timeOfBan: time, banTime: banTime)
+            guard row.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) else { continue }
+            gathering.add(Hold(jail: jail, address: address, seen: row.seen, end: row.end))
+        }
+        return rows.count < HoldsReading.portion ? .done : .more
+    }
+
+    /// Jails that are stopped are read too: fail2ban marks all its jails so when it stops itself, and a stop lifts nothing.
+    private static func rows(_ database: Database, after last: (id: String, jail: String)?) throws -> [Row] {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT CAST(ip AS TEXT), CAST(jail AS TEXT), timeofban, bantime FROM bips
+                WHERE typeof(ip) = 'text' AND typeof(jail) = 'text' AND (ip, jail) > (?, ?) ORDER BY ip, jail LIMIT \(portion)
+                """)
+        return try Row.fetchAll(statement, arguments: [last?.id ?? "", last?.jail ?? ""])
+    }
+}
+
+extension BanRow {
+    /// When fail2ban banned.
+    var seen: Timestamp {
+        let (milliseconds, overflow) = timeOfBan.multipliedReportingOverflow(by: 1000)
+        return overflow ? .latest : Timestamp(milliseconds: milliseconds)
+    }
+}
