@@ -1,0 +1,104 @@
+// All bans of fail2ban's database, read in portions while fail2ban goes on, locks it, or another file takes its place.
+
+import Daemon
+import GRDB
+import Glibc
+import Testing
+import Wire
+
+@testable import Monitor
+
+@Suite struct HoldsReadingTests {
+    private let now = Timestamp.now
+    private let jails = ReportedJails(.init())
+    private var seconds: Int64 { now.milliseconds / 1000 }
+
+    /// A database with this many bans in the jail sshd.
+    private func database(_ folder: LogFolder, _ count: Int) throws -> Fail2banDatabase {
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        try database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < \(count - 1))
+            INSERT INTO bips SELECT '10.' || (i / 65536) || '.' || (i / 256 % 256) || '.' || (i % 256), 'sshd', \(seconds), 600, 1, '{}' FROM n
+            """)
+        return database
+    }
+
+    private func readAll(_ reading: inout HoldsReading, _ witness: Witness) -> (HoldsReading.Progress, portions: Int) {
+        var portions = 0
+        while true {
+            portions += 1
+            let progress = reading.advance(witness, jails)
+            if progress != .more { return (progress, portions) }
+        }
+    }
+
+    @Test func aBigTableIsReadWholeInPortionsBetweenWhichFail2banWrites() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 9000)
+        let witness = Witness(path: database.path)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(reading.advance(witness, jails) == .more)
+        // Fails at once if a lock is held between portions.
+        try database.exclusively { try $0.execute(sql: "UPDATE bips SET bancount = 2 WHERE ip = '10.0.35.0'") }
+        // One of those already read is banned anew, one still to come is lifted.
+        try database.ban("sshd", "10.0.0.1", time: seconds, banTime: 600)
+        try database.unban("sshd", "10.0.9.9")
+        let (progress, portions) = readAll(&reading, witness)
+        #expect(progress == .done)
+        #expect(portions == 4)
+        #expect(Set(reading.gathering.holds.map(\.address)).count == 8999)
+        #expect(reading.gathering.holds.count == 8999)
+    }
+
+    @Test func aReadingGoesOnAfterALock() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 3000)
+        let witness = Witness(path: database.path)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(reading.advance(witness, jails) == .more)
+        try database.exclusively { _ in #expect(reading.advance(witness, jails) == .unavailable(.locked(database.path))) }
+        #expect(readAll(&reading, witness).0 == .done)
+        #expect(reading.gathering.holds.count == 3000)
+    }
+
+    @Test func anotherFileInItsPlaceEndsAReading() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 3000)
+        let witness = Witness(path: database.path)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(reading.advance(witness, jails) == .more)
+        _ = try Fail2banDatabase(folder.folder + "/other")
+        rename(folder.folder + "/other", database.path)
+        guard case .unavailable = readAll(&reading, witness).0 else {
+            Issue.record("took half of one file and half of another for a list")
+            return
+        }
+    }
+
+    @Test func aDamagedTableMakesNoList() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 3000)
+        try database.close()
+        let descriptor = open(database.path, O_WRONLY)
+        var status = stat()
+        fstat(descriptor, &status)
+        let noise = [UInt8](repeating: 0xa5, count: 4096)
+        pwrite(descriptor, noise, noise.count, off_t(Int(status.st_size) / 8192 * 4096))
+        close(descriptor)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        guard case .unavailable(.unreadable) = readAll(&reading, Witness(path: database.path)).0 else {
+            Issue.record("made a list of a damaged database")
+            return
+        }
+    }
+
+    @Test func jailsThatFail2banMarkedAsStoppedAreRead() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 10)
+        try database.execute("UPDATE jails SET enabled = 0")
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
+        #expect(reading.gathering.holds.count == 10)
+    }
+}
