@@ -37,7 +37,9 @@ struct Checkpoint: Equatable {
         add("healed", healedTerm?.description ?? "-")
         add("position", "\(place.position)")
         for file in place.files {
-            add("file", "\(file.head.count) \(String(file.head.hash, radix: 16)) \(file.offset) \(file.modified)")
+            add(
+                "file",
+                "\(file.head.count) \(String(file.head.hash, radix: 16)) \(file.offset) \(file.modified) \(file.isAfterGap ? "gap" : "-")")
         }
         for line in reporter.lines {
             guard case .success(let event) = line.content else { continue }
@@ -132,10 +134,11 @@ struct Checkpoint: Equatable {
 
     private static func file(_ value: ArraySlice<UInt8>) -> LogPlace.File? {
         let words = String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 4, let count = Int(words[0]), (0...LogHead.longest).contains(count), let hash = UInt64(words[1], radix: 16),
+        guard words.count == 5, words[4] == "-" || words[4] == "gap", let count = Int(words[0]), (0...LogHead.longest).contains(count),
+            let hash = UInt64(words[1], radix: 16),
             let offset = UInt64(words[2]), offset <= UInt64(Int64.max), let modified = Int64(words[3])
         else { return nil }
-        return LogPlace.File(head: LogHead(count: count, hash: hash), offset: offset, modified: modified)
+        return LogPlace.File(head: LogHead(count: count, hash: hash), offset: offset, modified: modified, isAfterGap: words[4] == "gap")
     }
 
     /// Some fields and an event's line behind them.

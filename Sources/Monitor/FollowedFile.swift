@@ -40,6 +40,8 @@ final class FollowedFile {
     private(set) var isDamaged = false
     /// Whether it is compressed and was read to its end.
     private(set) var isFinished = false
+    /// See ``LogPlace/File/isAfterGap``.
+    var isAfterGap = false
     /// When it last had a line, or began to be an old one.
     var lastActive: ContinuousClock.Instant
 
@@ -93,7 +95,9 @@ final class FollowedFile {
     var isQuiet: Bool { isCompressed ? isFinished : seen >= size }
 
     /// Where it is, to go on there.
-    var place: LogPlace.File { LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: modified) }
+    var place: LogPlace.File {
+        LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: modified, isAfterGap: isAfterGap)
+    }
 
     /// Whether one has grown from the other, or is its copy.
     func isSame(as other: FollowedFile) -> Bool { hasSameBeginning(as: other.head) }

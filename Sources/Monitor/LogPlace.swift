@@ -13,13 +13,19 @@ public struct LogPlace: Hashable, Sendable {
         public var offset: UInt64
         /// When the file was last written to, in nanoseconds since the epoch: tells which files are newer when it is gone, or was empty.
         public var modified: Int64
+        /// Whether lines before it are missing, so that the next position must be beyond any that those could have had.
+        public var isAfterGap: Bool
 
-        public init(head: LogHead, offset: UInt64, modified: Int64) {
+        public init(head: LogHead, offset: UInt64, modified: Int64, isAfterGap: Bool = false) {
             self.head = head
             self.offset = offset
             self.modified = modified
+            self.isAfterGap = isAfterGap
         }
     }
+
+    /// How far positions leap over lines of an unknown number: more bytes than any log has.
+    static let leap: UInt64 = 1 << 40
 
     public init(position: UInt64, files: [File]) {
         self.position = position

@@ -14,6 +14,8 @@ public enum LogLoss: Hashable, Sendable, CustomStringConvertible {
     case truncated(String)
     /// More rotated files than are kept open.
     case tooMany(String)
+    /// The publisher has more of the stream than the log, as after a host was restored from a backup.
+    case behind
 
     public var description: String {
         switch self {
@@ -23,6 +25,7 @@ public enum LogLoss: Hashable, Sendable, CustomStringConvertible {
         case .damaged(let name): "\(name) is damaged"
         case .truncated(let name): "\(name) was truncated, and no copy of it is there"
         case .tooMany(let name): "too many rotated files waited; \(name) was let go"
+        case .behind: "the publisher has more of this stream than the log; was this host restored from a backup?"
         }
     }
 }
@@ -61,8 +64,10 @@ struct LogSuccession {
                 match.start(at: Int64(file.offset))
             } else {
                 match.startAtEnd(buffer)
+                match.isAfterGap = true
                 losses.append(.shorter(match.path))
             }
+            match.isAfterGap = match.isAfterGap || file.isAfterGap
             files.append(match)
         }
         guard let last = place.files.last else {
@@ -70,6 +75,7 @@ struct LogSuccession {
             return
         }
         // Of a file that is gone, or was empty, only its time tells which ones are newer.
+        let oldFiles = files.count
         let isLastKnown = last.head.count > 0 && !missing.contains(last)
         let newest = known.max() ?? -1
         for i in candidates.indices where i > newest {
@@ -88,6 +94,8 @@ struct LogSuccession {
             }
         }
         if !missing.isEmpty, losses.isEmpty { losses.append(.gone) }
+        // What is read again has its positions; what is new begins behind the gap.
+        if !losses.isEmpty, files.count > oldFiles { files[oldFiles].isAfterGap = true }
         if let live, let at = files.firstIndex(where: { $0 === live }) { files.append(files.remove(at: at)) }
     }
 

@@ -37,7 +37,8 @@ public struct LogTail: ~Copyable {
     }
 
     public let path: String
-    /// Bytes of all complete lines so far, those of files before this one too: the end of the line handed out last.
+    /// Bytes of all complete lines so far, those of files before this one too: the end of the line handed out last. It leaps where
+    /// lines of an unknown number are missing, so that no position ever means two lines.
     public private(set) var position: UInt64
     /// Why there is no log to follow at this moment; what is open already is read all the same.
     public private(set) var problem: LogTailError?
@@ -121,12 +122,17 @@ public struct LogTail: ~Copyable {
     public mutating func readLines(
         now: ContinuousClock.Instant, _ take: (borrowing Span<UInt8>, UInt64) -> Bool
     ) throws(LogTailError) -> Progress {
+        letGoOfFinishedFiles()
         var budget = LogTail.turnLimit
         // Sizes of the newer files are taken before an older one is read to its end: then all that was written to the older one
         // before those bytes is handed out before them.
         var limits: [Int64] = []
         for file in files.reversed() { limits.append(file.size) }
         for (file, limit) in zip(files, limits.reversed()) {
+            if file.isAfterGap {
+                position += LogPlace.leap
+                file.isAfterGap = false
+            }
             let before = file.lineStart
             var position = position
             var longLines = longLines
@@ -142,6 +148,7 @@ public struct LogTail: ~Copyable {
             self.longLines = longLines
             if file.lineStart != before { file.lastActive = now }
             switch step {
+            case .drained where file.isDamaged: self.position += LogPlace.leap
             case .drained: continue
             case .stopped: return .stopped
             case .exhausted: return .more
@@ -198,6 +205,7 @@ public struct LogTail: ~Copyable {
         let live = try? FollowedFile(path: path, now: now)
         _ = live?.noticeTruncation()
         insert(LogSuccession(from: place, rotated: RotatedLogs.look(besides: path, now: now), live: live, buffer), at: 0)
+        if files.isEmpty, gaps > 0 { position += LogPlace.leap }
         letGoOfTooMany()
     }
 
@@ -229,6 +237,14 @@ public struct LogTail: ~Copyable {
         // One that can't be watched is read as far as it is now.
         for file in succession.files where !file.isCompressed { file.watch = (try? inotify.watch(open: file.descriptor)) ?? -1 }
         files.insert(contentsOf: succession.files, at: index)
+    }
+
+    /// Positions up to this one are taken, by lines that the log has not: goes on behind it.
+    mutating func leap(behind taken: UInt64) {
+        guard taken > position else { return }
+        position = taken
+        changes += 1
+        lose(.behind)
     }
 
     private mutating func lose(_ loss: LogLoss) {

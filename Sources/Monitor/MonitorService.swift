@@ -29,7 +29,8 @@ struct MonitorService: ~Copyable {
     private let stream: String
     /// Whether this start could not go on where the last one was, so that lines may be missing in between.
     let isNewStream: Bool
-    /// The publisher's term that has the complete list of this host's holds. Kept in the checkpoint.
+    /// The publisher's term that has the complete list of this host's holds. Kept in the checkpoint; `nil` again when lines are
+    /// lost.
     var healedTerm: Term? { holds.schedule.healedTerm }
     private var troubles: Troubles
     private var polled = PollSet()
@@ -67,7 +68,7 @@ struct MonitorService: ~Copyable {
         let servers = settings.replyServers.map(\.description).joined(separator: ", ")
         logger.notice("following \(settings.logPath) as \(general.hostname), reporting to \(servers)")
         self.tail = tail
-        troubles.log(self.tail.takeLosses())
+        noteLosses()
         // From now on nothing may be missed, not even by a kill before the first line.
         if isNewStream { saveCheckpoint(.now) }
     }
@@ -131,7 +132,7 @@ struct MonitorService: ~Copyable {
             hasMore = true
         }
         try readLines(now)
-        troubles.log(tail.takeLosses())
+        noteLosses()
         askWitness(now)
         holds.advance(&intake, witness, gaps: tail.gaps, isLogRead: !hasMore, now: now)
         try exchangeRequests(now)
@@ -223,6 +224,8 @@ struct MonitorService: ~Copyable {
             troubles.log(acknowledgement, now)
             intake.reporter.acknowledge()
             checkpoints.acknowledged()
+            // Read again, the log has all that was ever reported of it; else it is another one than the publisher knows.
+            if !hasMore { tail.leap(behind: acknowledgement.position) }
         case .pageTaken(let acknowledgement):
             troubles.log(acknowledgement, now)
             holds.pageTaken(acknowledgement.term, now: now)
@@ -246,6 +249,13 @@ struct MonitorService: ~Copyable {
     }
 
     // MARK: - The checkpoint
+
+    /// Says what was lost. The list of holds heals it, also when it is not sent before the next start.
+    private mutating func noteLosses() {
+        let losses = tail.takeLosses()
+        guard !losses.isEmpty else { return }
+        troubles.log(losses)
+    }
 
     /// Writes what a restart goes on with. Complete between two turns and before a report is sent: then the witness was asked about each
     /// line that was taken.

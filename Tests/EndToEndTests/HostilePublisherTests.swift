@@ -46,10 +46,14 @@ private struct HostilePublisher: ~Copyable {
         return try #require(nil, "neither a request nor a subscription came")
     }
 
-    /// The monitor's next report, and the frames that an answer begins with.
+    /// The monitor's next report, and the frames that an answer begins with. Its states and lists are answered with nonsense.
     mutating func nextReport() throws -> (report: Report, envelope: [[UInt8]]) {
-        let delivery = try next { try $0.requests.receive() }
-        return (try Report(Message(frames: Array(delivery.frames.dropFirst(2)))), Array(delivery.frames.prefix(2)))
+        while true {
+            let delivery = try next { try $0.requests.receive() }
+            let (envelope, message) = (Array(delivery.frames.prefix(2)), try Message(frames: Array(delivery.frames.dropFirst(2))))
+            if message.verb == .report { return (try Report(message), envelope) }
+            _ = try requests.send(envelope + [[0]])
+        }
     }
 
     /// Waits for a subscriber's next question and answers it.

@@ -128,6 +128,19 @@ import ZeroMQ
         #expect(try second.entries.map { try $0.content.get().address.description } == ["192.0.2.3"])
     }
 
+    @Test func aHostRestoredFromABackupGoesOnBehindWhatThePublisherHas() throws {
+        var host = try ServiceUnderTest()
+        host.healedTerm = Term(id: 1)
+        host.append("192.0.2.1")
+        #expect(try host.nextReport(answer: .acknowledgeUpTo(9999)).position == 51)
+        host.append("192.0.2.2")
+        // Perhaps it was read before the answer came.
+        _ = try host.nextReport(answer: .acknowledgeUpTo(9999))
+        host.append("192.0.2.3")
+        #expect(try host.nextReport().position ?? 0 > 9999)
+        #expect(host.healedTerm == nil)
+    }
+
     @Test func aCheckpointThatCannotBeWrittenStopsNothing() throws {
         var host = try ServiceUnderTest()
         try host.log.run("rm -r state; echo > state")
@@ -226,6 +239,8 @@ import ZeroMQ
 struct ServiceUnderTest: ~Copyable {
     enum Answer {
         case acknowledge
+        /// More than was reported.
+        case acknowledgeUpTo(UInt64)
         case refuse(RefusalCode)
         case nonsense
         case none
@@ -343,6 +358,8 @@ struct ServiceUnderTest: ~Copyable {
             report = received
             switch answer {
             case .none: return report
+            case .acknowledgeUpTo(let position):
+                frames = Acknowledgement(term: Term(id: term), position: position, refused: []).message.frames
             case .acknowledge: frames = Acknowledgement(term: Term(id: term), position: received.position ?? 0, refused: []).message.frames
             case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: term)).frames
             case .nonsense: frames = [[1, 2, 3]]

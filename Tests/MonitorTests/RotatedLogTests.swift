@@ -315,6 +315,31 @@ import Testing
         #expect(other.gaps == 1)
     }
 
+    @Test func aPositionBehindAGapWasNeverAnotherLines() throws {
+        let (log, place) = try Self.started()
+        // Read and reported after the checkpoint, and then lost.
+        log.append("line 2\n")
+        try log.run("rm fail2ban.log")
+        log.append("other line\n")
+        var reader = try LogReader(log.path, from: .place(place))
+        let again = reader.place
+        #expect(try reader.positioned().map(\.position) == [7 + LogPlace.leap + 11])
+        // Nor after a restart that had not begun to read it.
+        var other = try LogReader(log.path, from: .place(again))
+        #expect(try other.positioned().map(\.position) == [7 + LogPlace.leap + 11])
+        #expect(other.gaps == 0)
+    }
+
+    @Test func whatIsReadAgainBeforeAGapKeepsItsPositions() throws {
+        let (log, place) = try Self.started()
+        log.append("line 2\n")
+        try log.run("mv fail2ban.log fail2ban.log.2; gzip fail2ban.log.2; sleep 0.01; echo x > fail2ban.log.1.xz; sleep 0.01")
+        log.append("line 3\n")
+        var reader = try LogReader(log.path, from: .place(place))
+        #expect(try reader.positioned().map(\.position) == [14, 21 + LogPlace.leap])
+        #expect(reader.losses() == [.unreadable("fail2ban.log.1.xz")])
+    }
+
     // MARK: - Between two looks
 
     @Test func threeRotationsBetweenTwoLooksLoseNothing() throws {
