@@ -41,6 +41,7 @@ struct Checkpoint: Equatable {
                 "file",
                 "\(file.head.count) \(String(file.head.hash, radix: 16)) \(file.offset) \(file.modified) \(file.isAfterGap ? "gap" : "-")")
         }
+        for head in place.past { add("past", "\(head.count) \(String(head.hash, radix: 16))") }
         for line in reporter.lines {
             guard case .success(let event) = line.content else { continue }
             add("line", line.position.map(String.init) ?? "-", event)
@@ -64,6 +65,7 @@ struct Checkpoint: Equatable {
         guard let body = Checkpoint.checked(text) else { return nil }
         var values: [String: String] = [:]
         var files: [LogPlace.File] = []
+        var past: [LogHead] = []
         var state = Reporter.SavedState()
         var isTitled = false
         for line in body.split(separator: UInt8(ascii: "\n")) {
@@ -78,6 +80,9 @@ struct Checkpoint: Equatable {
             case "file":
                 guard let file = Checkpoint.file(value) else { return nil }
                 files.append(file)
+            case "past":
+                guard let head = Checkpoint.head(Checkpoint.words(value)) else { return nil }
+                past.append(head)
             case "line":
                 guard let (fields, event) = Checkpoint.event(value, fields: 1),
                     let position = Checkpoint.optional(fields[0], { UInt64($0) })
@@ -107,7 +112,7 @@ struct Checkpoint: Equatable {
         self.host = host
         self.stream = stream
         self.logPath = logPath
-        place = LogPlace(position: position, files: files)
+        place = LogPlace(position: position, files: files, past: past)
         healedTerm = healed
         reporter = state
     }
@@ -132,13 +137,22 @@ struct Checkpoint: Equatable {
         return text[(newline + 1)...].elementsEqual(sum.utf8) ? text[...newline] : nil
     }
 
+    private static func words(_ value: ArraySlice<UInt8>) -> [Substring] {
+        String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+    }
+
     private static func file(_ value: ArraySlice<UInt8>) -> LogPlace.File? {
-        let words = String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 5, words[4] == "-" || words[4] == "gap", let count = Int(words[0]), (0...LogHead.longest).contains(count),
-            let hash = UInt64(words[1], radix: 16),
-            let offset = UInt64(words[2]), offset <= UInt64(Int64.max), let modified = Int64(words[3])
+        let words = words(value)
+        guard words.count == 5, let head = head(Array(words[..<2])), let offset = UInt64(words[2]), offset <= UInt64(Int64.max),
+            let modified = Int64(words[3]), words[4] == "-" || words[4] == "gap"
         else { return nil }
-        return LogPlace.File(head: LogHead(count: count, hash: hash), offset: offset, modified: modified, isAfterGap: words[4] == "gap")
+        return LogPlace.File(head: head, offset: offset, modified: modified, isAfterGap: words[4] == "gap")
+    }
+
+    private static func head(_ words: [Substring]) -> LogHead? {
+        guard words.count == 2, let count = Int(words[0]), (0...LogHead.longest).contains(count), let hash = UInt64(words[1], radix: 16)
+        else { return nil }
+        return LogHead(count: count, hash: hash)
     }
 
     /// Some fields and an event's line behind them.

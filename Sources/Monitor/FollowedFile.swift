@@ -96,11 +96,17 @@ final class FollowedFile {
 
     /// Where it is, to go on there.
     var place: LogPlace.File {
-        LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: modified, isAfterGap: isAfterGap)
+        LogPlace.File(head: LogHead(head.span), offset: UInt64(lineStart), modified: knownModified, isAfterGap: isAfterGap)
     }
 
     /// Whether one has grown from the other, or is its copy.
     func isSame(as other: FollowedFile) -> Bool { hasSameBeginning(as: other.head) }
+
+    /// Whether it begins with these bytes.
+    func hasGrown(from beginning: LogHead) -> Bool {
+        let bytes = head
+        return beginning.isBeginning(of: bytes.span)
+    }
 
     func hasSameBeginning(as other: [UInt8]) -> Bool {
         !head.isEmpty && !other.isEmpty && (head.starts(with: other) || other.starts(with: head))
@@ -140,6 +146,8 @@ final class FollowedFile {
     /// Starts again at the beginning when the file was truncated: it is shorter than what was read, or begins differently.
     func noticeTruncation() -> Truncation {
         if isCompressed { return .none }
+        // Before the first bytes are read: what is written in between must not seem to be known.
+        knownModified = modified
         let isOther = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
             let now = buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))]
             let isOther = !now.starts(with: head)
@@ -147,10 +155,7 @@ final class FollowedFile {
             return isOther
         }
         let size = size
-        defer {
-            knownSize = size
-            knownModified = modified
-        }
+        defer { knownSize = size }
         guard isOther || size < seen else { return .none }
         let truncation = knownSize > seen ? Truncation.unread : .read
         start(at: 0)
@@ -160,6 +165,7 @@ final class FollowedFile {
     /// Reads the first bytes of a compressed file. Those of another one come with ``noticeTruncation()``.
     func readCompressedHead() {
         let gzip = GzipStream(descriptor: descriptor)
+        knownModified = modified
         head = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
             Array(buffer[..<gzip.read(into: buffer, at: 0)])
         }

@@ -6,6 +6,10 @@ public struct LogPlace: Hashable, Sendable {
     public var position: UInt64
     /// The files that are being read, the oldest first; several while a renamed log is not yet quiet.
     public var files: [File]
+    /// What was read before and is done with, the newest last; so many that a file which came just now is told from those before it.
+    public var past: [LogHead]
+
+    static let pastLimit = 8
 
     public struct File: Hashable, Sendable {
         public var head: LogHead
@@ -27,9 +31,10 @@ public struct LogPlace: Hashable, Sendable {
     /// How far positions leap over lines of an unknown number: more bytes than any log has.
     static let leap: UInt64 = 1 << 40
 
-    public init(position: UInt64, files: [File]) {
+    public init(position: UInt64, files: [File], past: [LogHead] = []) {
         self.position = position
         self.files = files
+        self.past = past
     }
 }
 

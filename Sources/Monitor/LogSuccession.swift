@@ -77,6 +77,8 @@ struct LogSuccession {
         // Of a file that is gone, or was empty, only its time tells which ones are newer.
         let oldFiles = files.count
         let isLastKnown = last.head.count > 0 && !missing.contains(last)
+        // Its first lines can have come in the moment in which it was made, as file systems count.
+        let wasEmpty = last.head.count == 0
         let newest = known.max() ?? -1
         for i in candidates.indices where i > newest {
             let (name, modified, file) = candidates[i]
@@ -89,7 +91,9 @@ struct LogSuccession {
                 // Another log, which nobody has written to since.
                 file.startAtEnd(buffer)
                 files.append(file)
-            } else if let file, isLastKnown || modified > last.modified || file === live {
+            } else if let file, place.past.contains(where: { file.hasGrown(from: $0) }) {
+                continue
+            } else if let file, isLastKnown || modified > last.modified || file === live || (wasEmpty && modified == last.modified) {
                 add(file, name)
             }
         }

@@ -58,6 +58,8 @@ public struct LogTail: ~Copyable {
     private var beginsAtEnd: Bool
     /// Beginnings of files that were let go, so that they are not taken for new ones.
     private var past: [[UInt8]] = []
+    /// The same of the tail whose place this one began at.
+    private let earlier: [LogHead]
     private var losses: [LogLoss] = []
     private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 * 1024)
 
@@ -65,8 +67,8 @@ public struct LogTail: ~Copyable {
     public init(path: String, from start: Start, now: ContinuousClock.Instant) throws(LogTailError) {
         self.path = path
         switch start {
-        case .end: (beginsAtEnd, position) = (true, 0)
-        case .place(let place): (beginsAtEnd, position) = (false, place.position)
+        case .end: (beginsAtEnd, position, earlier) = (true, 0, [])
+        case .place(let place): (beginsAtEnd, position, earlier) = (false, place.position, place.past)
         }
         folders = WatchedFolders(path: path)
         let inotify = try Inotify()
@@ -87,7 +89,11 @@ public struct LogTail: ~Copyable {
     public var isFollowing: Bool { !files.isEmpty }
 
     /// How far the lines were handed out, to begin there again.
-    public var place: LogPlace { LogPlace(position: position, files: files.map(\.place)) }
+    public var place: LogPlace {
+        var heads = earlier
+        for head in past.suffix(LogPlace.pastLimit) { heads.append(LogHead(head.span)) }
+        return LogPlace(position: position, files: files.map(\.place), past: Array(heads.suffix(LogPlace.pastLimit)))
+    }
 
     /// How many files are open; more than one while a rotated one is not read to its end or not yet quiet.
     public var fileCount: Int { files.count }
@@ -215,6 +221,7 @@ public struct LogTail: ~Copyable {
         changes += 1
         file.lastActive = now
         let rotated = RotatedLogs.look(besides: path, now: now)
+        defer { remember(head) }
         if let rest = LogSuccession(copyOf: head, from: offset, rotated: rotated, own: files, past: past) {
             insert(rest, at: files.firstIndex { $0 === file } ?? files.count)
             letGoOfTooMany()
@@ -225,7 +232,7 @@ public struct LogTail: ~Copyable {
 
     /// A file that was empty may have been filled, copied and truncated since. Nothing else tells of it.
     private mutating func takeUpFirstLines(of file: FollowedFile, since modified: Int64, _ now: ContinuousClock.Instant) {
-        let missed = LogSuccession(newerThan: modified, rotated: RotatedLogs.look(besides: path, now: now), own: files, past: past)
+        let missed = LogSuccession(newerThan: modified - 1, rotated: RotatedLogs.look(besides: path, now: now), own: files, past: past)
         guard !missed.files.isEmpty || !missed.losses.isEmpty else { return }
         changes += 1
         insert(missed, at: files.firstIndex { $0 === file } ?? files.count)
@@ -279,8 +286,12 @@ public struct LogTail: ~Copyable {
     private mutating func letGo(of index: Int) {
         let file = files.remove(at: index)
         changes += 1
-        if !file.head.isEmpty { past.append(file.head) }
-        if past.count > LogTail.oldFileLimit { past.removeFirst() }
+        remember(file.head)
         if file.watch >= 0 { inotify.remove(file.watch) }
+    }
+
+    private mutating func remember(_ head: [UInt8]) {
+        if !head.isEmpty { past.append(head) }
+        if past.count > LogTail.oldFileLimit { past.removeFirst() }
     }
 }

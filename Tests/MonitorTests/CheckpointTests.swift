@@ -24,7 +24,7 @@ import Wire
                 files: [
                     LogPlace.File(head: LogHead(Array("abc".utf8).span), offset: 12, modified: 1_795_226_484_947_123_456),
                     LogPlace.File(head: LogHead(count: 0, hash: 7), offset: 0, modified: -1, isAfterGap: true),
-                ]),
+                ], past: [LogHead(count: 256, hash: 1)]),
             healedTerm: Term(id: 77),
             reporter: Reporter.SavedState(
                 lines: [Report.Entry(position: 1200, ban), Report.Entry(position: nil, unban)],
@@ -58,7 +58,8 @@ import Wire
 
     /// With a right checksum, as from another version.
     @Test(arguments: [
-        "more=1", "stream=again", "file=1 2 3 4", "file=999 0 0 0 -", "file=9 0 0 0 x", "line=7|web1|sshd|Ban", "unban=x", "ban=x|y|z",
+        "more=1", "stream=again", "file=1 2 3 4", "file=999 0 0 0 -", "file=9 0 0 0 x", "line=7|web1|sshd|Ban", "unban=x", "past=1",
+        "ban=x|y|z",
         "noequals",
     ])
     func aCheckpointWithALineThatIsNotKnownIsDamaged(line: String) throws {

@@ -120,6 +120,19 @@ import Testing
         #expect(reader.gaps == 0)
     }
 
+    @Test func linesThatCameBetweenALookAndTheCheckpointAreFoundAfterTheirRotation() throws {
+        let log = try LogFolder()
+        log.create()
+        let reader = try LogReader(log.path)
+        log.append("line 1\n")
+        // Not looked at since.
+        let place = reader.place
+        try log.run("mv fail2ban.log fail2ban.log.1")
+        log.append("line 2\n")
+        var other = try LogReader(log.path, from: .place(place))
+        #expect(try other.available() == ["line 1", "line 2"])
+    }
+
     @Test func aRotationAtTheSecondOfTheRestartFindsTheLogWithoutItsName() throws {
         let (log, place) = try Self.started()
         log.append("line 2\n")
