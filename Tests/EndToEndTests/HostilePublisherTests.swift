@@ -46,13 +46,17 @@ private struct HostilePublisher: ~Copyable {
         return try #require(nil, "neither a request nor a subscription came")
     }
 
-    /// The monitor's next report, and the frames that an answer begins with. Its states and lists are answered with nonsense.
+    /// The monitor's next report, and the frames that an answer begins with. Its states and lists are answered as they should be.
     mutating func nextReport() throws -> (report: Report, envelope: [[UInt8]]) {
         while true {
             let delivery = try next { try $0.requests.receive() }
             let (envelope, message) = (Array(delivery.frames.prefix(2)), try Message(frames: Array(delivery.frames.dropFirst(2))))
-            if message.verb == .report { return (try Report(message), envelope) }
-            _ = try requests.send(envelope + [[0]])
+            let term = Term(id: 7)
+            switch message.verb {
+            case .report: return (try Report(message), envelope)
+            case .state: _ = try requests.send(envelope + DaemonState.answer(term: term).frames)
+            default: _ = try requests.send(envelope + Acknowledgement(term: term, position: 0, refused: []).message.frames)
+            }
         }
     }
 

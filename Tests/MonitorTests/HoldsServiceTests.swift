@@ -1,0 +1,71 @@
+// The service's loop and its lists: from a real database to the pages that the publisher gets.
+
+import Daemon
+import Glibc
+import Testing
+import Wire
+
+@testable import Monitor
+
+/// What the service sends beside reports.
+@Suite struct HoldsServiceTests {
+    @Test func theFirstStartTellsAllBansThatFail2banHas() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.ban("sshd", "192.0.2.1", time: now - 100, banTime: 600)
+        try host.database.ban("sshd", "2001:db8::/64", time: now - 100, banTime: -1)
+        try host.database.ban("sshd", "192.0.2.3", time: now - 700, banTime: 600)
+        try host.database.ban("sshd", "no address", time: now, banTime: 600)
+        try host.database.execute("INSERT INTO jails VALUES ('recidive', 1)")
+        try host.database.ban("recidive", "192.0.2.4", time: now, banTime: 600)
+        try host.awaitPages(1)
+        let page = host.pages[0]
+        #expect(page.isComplete && page.isLast && page.page == 1)
+        #expect(page.bans.map(\.address.description) == ["192.0.2.1", "2001:db8::/64"])
+        #expect(page.bans[0].end == .at(Timestamp(milliseconds: (now + 500) * 1000)))
+        #expect(page.bans[0].seen == Timestamp(milliseconds: (now - 100) * 1000))
+        #expect(host.states.count == 1)
+        #expect(String(decoding: host.states[0].json, as: UTF8.self).hasPrefix("{\"version\":\""))
+    }
+
+    @Test func aListOfManyBansArrivesWholeWhileReportsGoOn() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
+            """)
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
+        try host.awaitPages(1)
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.2\n")
+        let report = try host.nextReport()
+        #expect(try report.entries.first?.content.get().address.description == "192.0.2.2")
+        #expect(host.pages.last?.isLast == false, "the report waited for the whole list")
+        while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
+        // What waits for its row is on the list too.
+        #expect(Set(host.pages.flatMap { $0.bans.map(\.address) }).count == 5001)
+        #expect(Set(host.pages.map(\.id)).count == 1)
+    }
+
+    @Test func aTermThatChangesWhileAListIsOnItsWayMakesAnother() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
+            """)
+        try host.awaitPages(1)
+        host.term = 2
+        while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
+        #expect(Set(host.pages.map(\.id)).count == 2)
+        #expect(host.pages.last { $0.page == 1 }?.id == host.pages.last?.id)
+    }
+
+    @Test func neitherDatabaseNorFail2banMeansNoList() throws {
+        var host = try ServiceUnderTest(hasDatabase: false)
+        #expect(try host.events(during: .seconds(1)) == [])
+        #expect(host.pages.isEmpty)
+    }
+}
