@@ -27,16 +27,20 @@ struct BanTable {
     let quorum: Int
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
     private let memory: Int64
-    private var records: [Address: BanRecord] = [:]
+    /// What is known of each address.
+    private(set) var records: [Address: BanRecord] = [:]
     /// The addresses that are announced as banned.
-    private var bannedAddresses = SortedAddresses()
-    private var holders: [Holder] = []
+    private(set) var bannedAddresses = SortedAddresses()
+    /// Who can hold, by the number that a ``Hold`` has.
+    private(set) var holders: [Holder] = []
     private var holderIndex: [Holder: UInt32] = [:]
     /// What each of ``holders`` holds, so that a host's holds are found without looking at all.
     private var held: [Set<Address>] = []
     private var due = Heap<Due>()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
+    /// The addresses whose records changed since ``takeChanged()``, for the journal's tables.
+    private(set) var changed: Set<Address> = []
 
     /// - Parameters:
     ///   - quorum: 1 or more.
@@ -158,19 +162,28 @@ struct BanTable {
             change(&record, by: event, isPlain: isPlain, isMove: isMove, now: admitted)
             if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
             put(record, for: event.address)
+            changed.insert(event.address)
         case .announced(let event):
             guard var record = records[event.address] else { return }
             if event.cause == .expired { _ = record.removeEnded(at: admitted.milliseconds) }
             record.announced = event.action == .ban ? event.end.deadline : nil
             put(record, for: event.address)
+            changed.insert(event.address)
         }
     }
 
-    /// Brings what is announced in line with what the holds say: after a replay, since the quorum may be another one now.
-    /// One call looks at all; the announcements are in key order.
-    mutating func announceDifferences() -> [Event] {
+    /// The addresses of which something else is announced than the holds say, in key order: after a replay, since the quorum may be
+    /// another one now. Looks at all.
+    func differences() -> [Address] {
+        records.filter { _, record in
+            (record.order != nil || !record.holds.isEmpty) && record.carrier(quorum: quorum, holders: holders)?.end != record.announced
+        }.keys.sorted()
+    }
+
+    /// Announces what the holds on these addresses say.
+    mutating func announceDifferences(on addresses: some Sequence<Address>) -> [Event] {
         var announcements: [Event] = []
-        for address in records.keys.sorted() {
+        for address in addresses {
             guard var record = records[address], let any = record.order ?? record.holds.first else { continue }
             let holder = holders[Int(any.holder)]
             let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .held)
@@ -237,14 +250,32 @@ struct BanTable {
     // MARK: Keeping and taking back
 
     /// What happened since the last call is on disk.
-    mutating func keep() { before.removeAll(keepingCapacity: before.capacity < 10_000) }
+    mutating func keep() {
+        changed.formUnion(before.keys)
+        before.removeAll(keepingCapacity: before.capacity < 10_000)
+    }
 
     /// What happened since the last ``keep()`` must not have happened.
     mutating func takeBack() {
         // Their times may have been taken out of the heap; one too many does no harm.
         for (address, record) in before { put(record ?? BanRecord(), for: address) }
-        keep()
+        before.removeAll(keepingCapacity: before.capacity < 10_000)
     }
+
+    /// The addresses whose records changed since the last call.
+    mutating func takeChanged() -> Set<Address> {
+        defer { changed = [] }
+        return changed
+    }
+
+    /// Takes in who holds, by the numbers of ``holders``, before any record is put back. Nothing can be taken back.
+    mutating func restore(_ holders: [Holder]) { for holder in holders { _ = index(holder) } }
+
+    /// Puts a record back as its table has it. Nothing can be taken back.
+    mutating func restore(_ record: BanRecord, for address: Address) { put(record, for: address) }
+
+    /// Makes room, so that a table of known size is not moved again and again while it is put back.
+    mutating func reserve(_ count: Int) { records.reserveCapacity(count) }
 
     private mutating func store(_ record: BanRecord, for address: Address) {
         if before[address] == nil { before[address] = .some(records[address]) }
@@ -267,59 +298,6 @@ struct BanTable {
             due = Heap(records.compactMap { address, record in record.nextTime(memory: memory).map { Due(time: $0, address: address) } })
         } else {
             due.insert(Due(time: time, address: address))
-        }
-    }
-
-    // MARK: Reading
-
-    /// One banned address as operators see it.
-    struct Listed: Equatable {
-        var address: Address
-        var end: BanEnd
-        var holders: [(holder: Holder, end: BanEnd)]
-
-        static func == (a: Listed, b: Listed) -> Bool {
-            a.address == b.address && a.end == b.end && a.holders.elementsEqual(b.holders, by: { $0 == $1 })
-        }
-    }
-
-    /// The bans behind `after` in key order as a snapshot has them: named by who carries them, with their ends and without numbers. As
-    /// many as fit `bytes`, and the address to go on behind; `nil` when there are no more.
-    func snapshot(after: Address?, bytes: Int) -> (bans: [Event], next: Address?) {
-        var bans: [Event] = []
-        var size = 0
-        var last = after
-        while true {
-            let page = bannedAddresses.page(after: last, limit: 256)
-            for address in page {
-                if let ban = announcedBan(of: address) {
-                    var line: [UInt8] = []
-                    ban.appendLine(to: &line)
-                    size += line.count + 1
-                    if size > bytes { return (bans, last) }
-                    bans.append(ban)
-                }
-                last = address
-            }
-            if page.count < 256 { return (bans, nil) }
-        }
-    }
-
-    private func announcedBan(of address: Address) -> Event? {
-        guard let record = records[address], let end = record.announced else { return nil }
-        let carrier = record.carrier(quorum: quorum, holders: holders)
-        guard let carrier else { return nil }
-        let holder = holders[Int(carrier.holder)]
-        let cause: Event.Cause = carrier == record.order ? .operator : .held
-        return Event(host: holder.host, jail: holder.jail, action: .ban, address: address, end: BanEnd(deadline: end), cause: cause)
-    }
-
-    /// The banned addresses behind `after` in key order, at most `limit`.
-    func banned(after: Address?, limit: Int) -> [Listed] {
-        bannedAddresses.page(after: after, limit: limit).compactMap { address in
-            guard let record = records[address], let end = record.announced else { return nil }
-            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
-            return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
         }
     }
 }

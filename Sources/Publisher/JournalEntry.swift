@@ -19,4 +19,12 @@ enum JournalEntry: Equatable, Sendable {
         case .refused: nil
         }
     }
+
+    /// The address whose record it changes; one entry never changes two.
+    var address: Address? {
+        switch self {
+        case .admitted(let event, _, _, _), .announced(let event): event.address
+        case .refused: nil
+        }
+    }
 }

@@ -9,8 +9,10 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
         case unusable
         /// The file is not a journal.
         case foreign
-        /// The file is a journal of another version.
-        case version
+        /// The file is a journal of a newer version.
+        case newer
+        /// The file is a journal of an older version.
+        case older
         /// A row does not make sense.
         case damaged
     }
@@ -37,8 +39,9 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
         switch code {
         case .unusable: "see that the disk has space and that the folder belongs to the publisher's user"
         case .foreign: "point statedir at a folder of the publisher's own"
-        case .version: "run the version of fail2ban-publisher that wrote it, or a newer one"
-        case .damaged: "restore the journal from a backup, or move it away to begin an empty one"
+        case .newer: "run the version of fail2ban-publisher that wrote it, or a newer one"
+        case .older: "run the version of fail2ban-publisher that wrote it, or move it away to begin an empty one, which the hosts fill again"
+        case .damaged: "restore the journal from a backup, or move it away with its -wal and -shm to begin an empty one, which the hosts fill again"
         }
     }
 

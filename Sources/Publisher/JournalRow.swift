@@ -3,7 +3,7 @@
 import GRDB
 import Wire
 
-/// How a journal's entry is spread over the columns number, kind, admitted, seen, host, jail, action, address, end, cause, plain,
+/// How a journal's entry is spread over the columns row, number, kind, admitted, seen, host, jail, action, address, end, cause, plain,
 /// move, line, refusal. Texts are the wire's, so that sqlite3 shows what happened.
 enum JournalRow {
     /// The columns that ``entry(_:)`` reads, in its order.
@@ -13,7 +13,7 @@ enum JournalRow {
     private static let refused = "refused"
     private static let announced = "announced"
 
-    static func arguments(of entry: JournalEntry, admitted time: Timestamp) -> StatementArguments {
+    static func arguments(of entry: JournalEntry, admitted time: Timestamp, row: Int64) -> StatementArguments {
         switch entry {
         case .admitted(let event, let isPlain, let isMove, let announcement):
             var line: String?
@@ -21,19 +21,19 @@ enum JournalRow {
                 same.number = event.number
                 if same != event { line = announcement?.line }
             }
-            return columns(event, Self.admitted, time, number: announcement?.number, isPlain: isPlain, isMove: isMove, line: line)
+            return columns(row, event, Self.admitted, time, number: announcement?.number, isPlain: isPlain, isMove: isMove, line: line)
         case .announced(let event):
-            return columns(event, Self.announced, time, number: event.number)
+            return columns(row, event, Self.announced, time, number: event.number)
         case .refused(let host, let event, let reason):
             guard let event else {
-                return [nil, refused, time.milliseconds, nil, host.description, nil, nil, nil, nil, nil, 0, 0, nil, reason]
+                return [row, nil, refused, time.milliseconds, nil, host.description, nil, nil, nil, nil, nil, 0, 0, nil, reason]
             }
-            return columns(event, Self.refused, time, host: host, refusal: reason)
+            return columns(row, event, Self.refused, time, host: host, refusal: reason)
         }
     }
 
     private static func columns(
-        _ event: Event, _ kind: String, _ time: Timestamp, number: UInt64? = nil, host: Hostname? = nil, isPlain: Bool = false,
+        _ row: Int64, _ event: Event, _ kind: String, _ time: Timestamp, number: UInt64? = nil, host: Hostname? = nil, isPlain: Bool = false,
         isMove: Bool = false, line: String? = nil, refusal: String? = nil
     ) -> StatementArguments {
         let end: Int64? =
@@ -43,7 +43,7 @@ enum JournalRow {
             case .at(let time): time.milliseconds
             }
         return [
-            number.map(Int64.init), kind, time.milliseconds, event.seen?.milliseconds, (host ?? event.host).description,
+            row, number.map(Int64.init), kind, time.milliseconds, event.seen?.milliseconds, (host ?? event.host).description,
             event.jail.description, event.action.rawValue, event.address.description, end, event.cause.rawValue, isPlain ? 1 : 0,
             isMove ? 1 : 0, line, refusal,
         ]

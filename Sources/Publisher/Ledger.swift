@@ -139,20 +139,48 @@ struct Ledger {
 
     // MARK: The journal's word
 
+    /// Takes in what the tables say, before the rows behind them: who holds what, and the number of the last announcement up to there.
+    mutating func restore(_ holders: [BanTable.Holder], count: Int, lastNumber: UInt64) {
+        table.restore(holders)
+        table.reserve(count)
+        nextNumber = lastNumber + 1
+        committedNumber = nextNumber
+    }
+
+    /// Takes in one record of the tables.
+    mutating func restore(_ record: BanRecord, for address: Address) { table.restore(record, for: address) }
+
     /// Takes in one row of the journal, in order.
-    mutating func replay(_ entry: JournalEntry, admitted: Timestamp) {
-        table.replay(entry, admitted: admitted)
+    ///
+    /// - Parameter isInTable: whether its address is in the tables as it was after this row or later.
+    mutating func replay(_ entry: JournalEntry, admitted: Timestamp, isInTable: Bool = false) {
+        if !isInTable { table.replay(entry, admitted: admitted) }
         if let number = entry.announcement?.number { nextNumber = max(nextNumber, number + 1) }
         committedNumber = nextNumber
     }
 
     /// Takes in the positions of the journal, and announces what differs from what was announced, since the quorum may be another
     /// one and bans may have ended meanwhile.
-    mutating func finishReplay(positions: [Stream: UInt64], now: Timestamp) {
+    ///
+    /// - Parameter write: called for each portion of at most `limit` announcements, and must ``commit()`` them.
+    mutating func finishReplay(
+        positions: [Stream: UInt64], now: Timestamp, limit: Int = 10_000,
+        write: (inout Ledger) throws(JournalError) -> Void = { (_) throws(JournalError) in }
+    ) throws(JournalError) {
         self.positions = positions
-        while let due = nextDue, due <= now { expire(now: now, limit: 10_000) }
-        for event in table.announceDifferences() { announce(event, now: now) }
+        while let due = nextDue, due <= now {
+            expire(now: now, limit: limit)
+            try write(&self)
+        }
+        let differences = table.differences()
+        for start in stride(from: 0, to: differences.count, by: limit) {
+            for event in table.announceDifferences(on: differences[start...].prefix(limit)) { announce(event, now: now) }
+            try write(&self)
+        }
     }
+
+    /// The addresses whose records changed since the last call, for the journal's tables.
+    mutating func takeChanged() -> Set<Address> { table.takeChanged() }
 
     /// The number of the first announcement that this start makes.
     var firstNumberOfTerm: UInt64 { committedNumber }

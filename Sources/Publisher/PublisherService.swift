@@ -34,6 +34,7 @@ struct PublisherService: ~Copyable {
     private var plainReception: PlainReception
     private var syncDesk: SyncDesk
     private var broadcaster: Broadcaster
+    private var housekeeping: Housekeeping
     private var polled = PollSet()
     /// Connections that receive broadcasts, for the pace of frames.
     private var subscribers = 0
@@ -60,8 +61,8 @@ struct PublisherService: ~Copyable {
         var ledger = Ledger(
             admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
             table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds)
-        let term = try PublisherService.resume(&ledger, from: journal, now: clock.now)
-        let terms = try journal.terms()
+        let resumption = try Resumption(&ledger, from: journal, now: clock.now)
+        let term = resumption.term
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
         let context = try Context()
@@ -81,24 +82,13 @@ struct PublisherService: ~Copyable {
         self.gate = gate
         self.authenticator = authenticator
         self.sockets = sockets
-        syncDesk = SyncDesk(terms: terms)
+        syncDesk = SyncDesk(terms: resumption.terms)
+        housekeeping = Housekeeping(tables: resumption.tables, retention: settings.retention, now: .now)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
         // Nobody is admitted before the names in ignoreip are known, unless they can't be resolved.
         if !names.awaitOutcomes(upTo: .seconds(5)) { logger.warning("not all names in ignoreip are resolved yet") }
         takeNames()
-    }
-
-    /// Replays the journal and begins a term in it.
-    private static func resume(_ ledger: inout Ledger, from journal: Journal, now: Timestamp) throws(JournalError) -> Term {
-        try journal.replay { entry, admitted in ledger.replay(entry, admitted: admitted) }
-        ledger.finishReplay(positions: try journal.positions(), now: now)
-        let term = Term(id: .random(in: .min ... .max))
-        try journal.begin(term, first: ledger.firstNumberOfTerm, now: now)
-        if !ledger.pending.isEmpty { try journal.append(ledger.pending) }
-        // Nobody can receive them yet; who connects asks for what it missed.
-        _ = ledger.commit()
-        return term
     }
 
     /// Runs until a signal ends it. The turn in which it comes is finished: what was taken in is on disk, answered and broadcast; who
@@ -109,6 +99,7 @@ struct PublisherService: ~Copyable {
             switch try turn(signals: lifecycle.signals) {
             case .terminate:
                 logger.notice("stopping")
+                do throws(JournalError) { try housekeeping.finish(&ledger, journal) } catch { logger.error("\(error)") }
                 return
             case .reload: reload(lifecycle)
             case nil: break
@@ -160,10 +151,12 @@ struct PublisherService: ~Copyable {
             ledger.expire(now: clock.now, limit: PublisherService.endsPerTurn)
             ledger.compareLists(now: clock.now, limit: PublisherService.listedPerTurn)
         }
+        let rows = ledger.pending.entries.count
         let trouble = try writePending()
         for list in ledger.takeComparedLists() { logger.info("\(list)") }
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
+        keepHouse(rows: rows)
         return polled.isReadable(signal) ? signals.next() : nil
     }
 
@@ -183,10 +176,11 @@ struct PublisherService: ~Copyable {
 
     /// When the loop must wake up though nothing came in: the next frame or beat, and the next end of a ban.
     private var deadline: ContinuousClock.Instant {
-        if ledger.hasListsToCompare { return min(broadcaster.deadline, max(.now, notBefore)) }
-        guard let due = ledger.nextDue else { return broadcaster.deadline }
+        let deadline = min(broadcaster.deadline, housekeeping.deadline(changed: ledger.table.changed.count))
+        if ledger.hasListsToCompare { return min(deadline, max(.now, notBefore)) }
+        guard let due = ledger.nextDue else { return deadline }
         let wait = max(due.milliseconds(since: clock.now), 0)
-        return min(broadcaster.deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
+        return min(deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
     }
 
     /// An answer that waits until the journal has what it acknowledges.
@@ -290,6 +284,15 @@ struct PublisherService: ~Copyable {
             term: term, next: ledger.nextNumber, subscribers: subscribers, clock: clock.now, now: .now)
         {
             _ = try sockets.broadcasts.send([frame])
+        }
+    }
+
+    /// What fails here hurts nothing that was taken in: it is tried again, and until then a start has more to replay.
+    private mutating func keepHouse(rows: Int) {
+        do throws(JournalError) {
+            try housekeeping.work(&ledger, journal, rows: rows, now: clock.now, clock: .now)
+        } catch {
+            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
         }
     }
 }

@@ -19,8 +19,11 @@ struct SyncDesk {
         let isKnown = knows(request, lastNumber: lastNumber)
         if !request.wantsAll, request.after == nil, isKnown, !isFarBehind(request, ledger, lastNumber) {
             let announcements = try journal.announcements(after: request.last)
-            let isLast = (announcements.last?.number ?? request.last) >= lastNumber
-            return SyncAnswer(term: term, now: now, .announcements(announcements, isLast: isLast)).message(first: request.last + 1)
+            // The journal may have let them go: then only all bans help.
+            if request.last == lastNumber || announcements.first?.number == request.last + 1 {
+                let isLast = (announcements.last?.number ?? request.last) >= lastNumber
+                return SyncAnswer(term: term, now: now, .announcements(announcements, isLast: isLast)).message(first: request.last + 1)
+            }
         }
         // A snapshot is fuzzy: while page after page is asked for, bans come and go. What was announced behind the number of the first
         // page makes it exact.

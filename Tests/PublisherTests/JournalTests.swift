@@ -52,7 +52,7 @@ import Wire
         try journal.append(batch)
         let again = try Journal(path: path)
         var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
-        try again.replay { entries.append(($1, $0)) }
+        try again.replay { entry, admitted, _ in entries.append((admitted, entry)) }
         #expect(Ledger.Batch(entries: entries, positions: try again.positions()) == batch)
     }
 
@@ -72,11 +72,11 @@ import Wire
         large.entries = Array(repeating: one, count: 5000)
         #expect(throws: JournalError.self) { try journal.append(large) }
         var rows = 0
-        try journal.replay { _, _ in rows += 1 }
+        try journal.replay { _, _, _ in rows += 1 }
         #expect(rows == 0)
         try journal.limitPages(to: 1_000_000)
         try journal.append(try batch())
-        try journal.replay { _, _ in rows += 1 }
+        try journal.replay { _, _, _ in rows += 1 }
         #expect(rows == 4)
     }
 

@@ -182,7 +182,7 @@ import Wire
             _ = ledger.commit()
             var again = Ledger(admission: ledger.admission, table: BanTable(quorum: quorum, maximumBanTime: week))
             for (admitted, entry) in journal { again.replay(entry, admitted: admitted) }
-            again.finishReplay(positions: [:], now: at(now))
+            try again.finishReplay(positions: [:], now: at(now))
             #expect(again.commit() == [], "seed \(seed)")
             #expect(again.table.banned(after: nil, limit: 100) == ledger.table.banned(after: nil, limit: 100), "seed \(seed)")
             #expect(again.nextNumber == ledger.nextNumber)
@@ -196,7 +196,7 @@ import Wire
         let entry = JournalEntry.admitted(
             try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
         ledger.replay(entry, admitted: at(0))
-        ledger.finishReplay(positions: [:], now: at(1000))
+        try ledger.finishReplay(positions: [:], now: at(1000))
         let announced = ledger.commit()
         #expect(brief(announced) == ["Unban 192.0.2.1 - web1/sshd expired"])
         #expect(announced.map(\.number) == [2])
@@ -207,7 +207,7 @@ import Wire
         let entry = JournalEntry.admitted(
             try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
         ledger.replay(entry, admitted: at(0))
-        ledger.finishReplay(positions: [:], now: at(10))
+        try ledger.finishReplay(positions: [:], now: at(10))
         #expect(brief(ledger.commit()) == ["Unban 192.0.2.1 - web1/sshd held"])
     }
 

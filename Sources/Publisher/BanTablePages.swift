@@ -1,0 +1,56 @@
+// Stage 2, report -> admission -> journal -> broadcast: the banned addresses as others read them, page by page in key order.
+
+import Wire
+
+extension BanTable {
+    /// One banned address as operators see it.
+    struct Listed: Equatable {
+        var address: Address
+        var end: BanEnd
+        var holders: [(holder: Holder, end: BanEnd)]
+
+        static func == (a: Listed, b: Listed) -> Bool {
+            a.address == b.address && a.end == b.end && a.holders.elementsEqual(b.holders, by: { $0 == $1 })
+        }
+    }
+
+    /// The bans behind `after` in key order as a snapshot has them: named by who carries them, with their ends and without numbers. As
+    /// many as fit `bytes`, and the address to go on behind; `nil` when there are no more.
+    func snapshot(after: Address?, bytes: Int) -> (bans: [Event], next: Address?) {
+        var bans: [Event] = []
+        var size = 0
+        var last = after
+        while true {
+            let page = bannedAddresses.page(after: last, limit: 256)
+            for address in page {
+                if let ban = announcedBan(of: address) {
+                    var line: [UInt8] = []
+                    ban.appendLine(to: &line)
+                    size += line.count + 1
+                    if size > bytes { return (bans, last) }
+                    bans.append(ban)
+                }
+                last = address
+            }
+            if page.count < 256 { return (bans, nil) }
+        }
+    }
+
+    private func announcedBan(of address: Address) -> Event? {
+        guard let record = records[address], let end = record.announced else { return nil }
+        let carrier = record.carrier(quorum: quorum, holders: holders)
+        guard let carrier else { return nil }
+        let holder = holders[Int(carrier.holder)]
+        let cause: Event.Cause = carrier == record.order ? .operator : .held
+        return Event(host: holder.host, jail: holder.jail, action: .ban, address: address, end: BanEnd(deadline: end), cause: cause)
+    }
+
+    /// The banned addresses behind `after` in key order, at most `limit`.
+    func banned(after: Address?, limit: Int) -> [Listed] {
+        bannedAddresses.page(after: after, limit: limit).compactMap { address in
+            guard let record = records[address], let end = record.announced else { return nil }
+            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
+            return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// A publisher's life as the tests of its journal need it: reports, orders, ends and failed writes, as a seed has it.
+
+import Daemon
+import TestSupport
+import Testing
+import Wire
+
+@testable import Publisher
+
+/// What happens to a ledger whose transactions a journal takes.
+struct RandomHistory {
+    var random: SeededGenerator
+    /// Seconds since the start of all tests' time.
+    var now = 0.0
+    private var position: UInt64 = 0
+
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+
+    static func ledger(quorum: Int = 1) -> Ledger {
+        Ledger(admission: Admission(neverBan: NeverBan(), maximumBanTime: 100_000), table: BanTable(quorum: quorum, maximumBanTime: 100_000))
+    }
+
+    /// One turn of the loop without its journal: something may be pending then.
+    mutating func turn(_ ledger: inout Ledger) throws {
+        for _ in 0..<Int.random(in: 1...6, using: &random) {
+            now += Double(Int.random(in: 0...2, using: &random))
+            let text = "192.0.2.\(Int.random(in: 1...12, using: &random))"
+            if Int.random(in: 0...14, using: &random) == 0 {
+                let command: Order.Command = Bool.random(using: &random) ? .ban : .unban
+                let end: BanEnd = Bool.random(using: &random) ? .permanent : .at(at(now + 20))
+                let order = Order(command, now: at(now), end: end, addresses: [try address(text)])
+                _ = ledger.take(order, from: try host("admin"), now: at(now))
+                continue
+            }
+            let name = "web\(Int.random(in: 1...4, using: &random))"
+            let seen = now - Double(Int.random(in: 0...8, using: &random))
+            let jail = "jail\(Int.random(in: 1...2, using: &random))"
+            let event =
+                Int.random(in: 0...2, using: &random) > 0
+                ? try ban(name, text, until: now + Double(Int.random(in: -5...40, using: &random)), seen: seen, jail: jail)
+                : try unban(name, text, seen: seen, jail: jail)
+            position += 1
+            if Int.random(in: 0...5, using: &random) == 0 {
+                _ = ledger.take(plain: event, counts: true, now: at(now))
+            } else {
+                let isMove = Int.random(in: 0...3, using: &random) == 0
+                let entry = Report.Entry(position: isMove ? nil : position, event)
+                let report = Report(stream: "s", now: at(now), entries: [entry])
+                _ = ledger.take(report, from: try host(name), term: Term(id: 1), now: at(now))
+            }
+        }
+        ledger.expire(now: at(now), limit: 3)
+    }
+}
+
+extension BanTable {
+    /// What is known of each address, by names instead of numbers, so that two tables can be compared.
+    var named: [Address: [String]] {
+        records.mapValues { record in
+            func name(_ hold: Hold) -> String { "\(holders[Int(hold.holder)]) until \(hold.end), seen \(hold.seen)" }
+            let order = record.order.map { "ordered: \(name($0))" } ?? "no order"
+            return record.holds.map(name) + [order, "announced \(record.announced ?? 0)", "lifted \(record.liftedAt)"]
+        }
+    }
+}
+
+extension Ledger {
+    /// Looks at all ends up to `now`, so that ends that nobody had to hear of are no difference.
+    mutating func settle(now: Timestamp) {
+        while let due = nextDue, due <= now { expire(now: now, limit: 100) }
+    }
+}
