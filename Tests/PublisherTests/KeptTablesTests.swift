@@ -38,14 +38,14 @@ import Wire
         return records
     }
 
-    @Test(arguments: 0..<40) func aKillAtAnyMomentLeavesTablesAndRowsThatGiveTheStateThatAllRowsGive(seed: UInt64) throws {
+    @Test(arguments: 0..<12) func aKillAtAnyMomentLeavesTablesAndRowsThatGiveTheStateThatAllRowsGive(seed: UInt64) throws {
         var history = RandomHistory(seed: seed)
         let quorum = 1 + Int(seed % 3)
         let journal = try Journal(path: folder("journal.sqlite"))
         var ledger = RandomHistory.ledger(quorum: quorum)
         var tables = KeptTables(now: clock)
         var (kills, ahead) = (0, 0)
-        for turn in 0..<400 {
+        for turn in 0..<250 {
             try history.turn(&ledger)
             if Int.random(in: 0...9, using: &history.random) == 0 {
                 ledger.rollBack()
