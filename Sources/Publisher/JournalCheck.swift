@@ -8,7 +8,9 @@ extension Journal {
     /// rows. `integrity_check` takes half as long again and finds only that an index lacks a row, which nobody's bans depend on.
     static func check(_ db: Database, path: String) throws {
         let finding = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "it can't be checked"
-        guard finding == "ok" else { throw JournalError(.damaged, "open \(path)", finding) }
+        guard finding != "ok" else { return }
+        // Above it is a line that names the database.
+        throw JournalError(.damaged, "open \(path)", finding.split(separator: "\n").last.map(String.init) ?? finding)
     }
 }
 

@@ -40,8 +40,10 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
         case .unusable: "see that the disk has space and that the folder belongs to the publisher's user"
         case .foreign: "point statedir at a folder of the publisher's own"
         case .newer: "run the version of fail2ban-publisher that wrote it, or a newer one"
-        case .older: "run the version of fail2ban-publisher that wrote it, or move it away to begin an empty one, which the hosts fill again"
-        case .damaged: "restore the journal from a backup, or move it away with its -wal and -shm to begin an empty one, which the hosts fill again"
+        case .older:
+            "run the version of fail2ban-publisher that wrote it, or move it away to begin an empty one, which the hosts fill again"
+        case .damaged:
+            "restore the journal from a backup, or move it away with its -wal and -shm to begin an empty one, which the hosts fill again"
         }
     }
 

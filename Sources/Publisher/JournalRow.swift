@@ -33,7 +33,8 @@ enum JournalRow {
     }
 
     private static func columns(
-        _ row: Int64, _ event: Event, _ kind: String, _ time: Timestamp, number: UInt64? = nil, host: Hostname? = nil, isPlain: Bool = false,
+        _ row: Int64, _ event: Event, _ kind: String, _ time: Timestamp, number: UInt64? = nil, host: Hostname? = nil,
+        isPlain: Bool = false,
         isMove: Bool = false, line: String? = nil, refusal: String? = nil
     ) -> StatementArguments {
         let end: Int64? =

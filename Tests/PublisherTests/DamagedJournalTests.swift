@@ -18,7 +18,9 @@ import Wire
         var ledger = RandomHistory.ledger()
         var journal: Journal? = try Journal(path: folder("made.sqlite"))
         func write(_ count: Int) throws {
-            let addresses = try (0..<count).map { try address("2001:db8:\(String(ledger.nextNumber, radix: 16)):\(String($0, radix: 16))::1") }
+            let addresses = try (0..<count).map {
+                try address("2001:db8:\(String(ledger.nextNumber, radix: 16)):\(String($0, radix: 16))::1")
+            }
             _ = ledger.take(Order(.ban, now: at(0), end: .permanent, addresses: addresses), from: try host("admin"), now: at(0))
             try journal?.append(ledger.pending)
             _ = ledger.commit()
@@ -81,6 +83,7 @@ import Wire
         let error = #expect(throws: JournalError.self) { try Journal(path: self.path) }
         #expect(error?.code == .damaged, "\(String(describing: error))")
         #expect(error?.description.contains("restore the journal from a backup") == true)
+        #expect(error?.description.contains("\n") == false, "each line of the log says who speaks")
     }
 
     @Test(arguments: [100, 4096]) func anOverwrittenSchemaIsFoundAtTheStart(place: Int) throws {

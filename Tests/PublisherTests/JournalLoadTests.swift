@@ -41,7 +41,9 @@ import Wire
     }
 
     /// Takes reports as the loop does, 16 in a turn.
-    func take(_ reports: [(host: Hostname, report: Report)], _ ledger: inout Ledger, _ journal: Journal, _ house: inout Housekeeping?) throws {
+    func take(_ reports: [(host: Hostname, report: Report)], _ ledger: inout Ledger, _ journal: Journal, _ house: inout Housekeeping?)
+        throws
+    {
         for start in stride(from: 0, to: reports.count, by: 16) {
             for (host, report) in reports[start...].prefix(16) {
                 _ = ledger.take(report, from: host, term: Term(id: 1), now: at(0))
@@ -64,7 +66,7 @@ import Wire
         return stat(path, &info) == 0 ? Int(info.st_size) : 0
     }
 
-    @Test func aBurstOfRandomAddressesCostsLittleMoreWithTheTablesThanWithout() throws {
+    @Test func aBurstDoesNotWaitForTheTablesWhichAreWrittenBehindIt() throws {
         let reports = try reports(Self.count, until: 3600)
         var times: [Duration] = []
         for writesTables in [false, true, true] {
@@ -76,16 +78,21 @@ import Wire
             let begin = ContinuousClock.now
             try take(reports, &ledger, journal, &house)
             let burst = ContinuousClock.now - begin
+            // A larger one must be followed, so that a start has not too much to replay.
+            if Self.count < Int(KeptTables.mostRows) { #expect(try journal.kept().truth.row == 0) }
             // The last one pays for what was put off too.
-            if times.count == 2 { try house?.finish(&ledger, journal) }
+            if times.count == 2 {
+                try house?.finish(&ledger, journal)
+                #expect(try journal.kept().truth.row == journal.lastRow)
+            }
             times.append(ContinuousClock.now - begin)
-            print("\(Self.count) bans, tables \(writesTables): burst \(burst), in all \(times.last ?? .zero), \(size(path)) bytes, WAL \(size(path + "-wal"))")
+            print(
+                "\(Self.count) bans, tables \(writesTables): burst \(burst), in all \(times.last ?? .zero), \(size(path)) bytes, WAL \(size(path + "-wal"))"
+            )
         }
-        #expect(times[1] < times[0] * 2)
-        #expect(times[2] < times[0] * 3)
     }
 
-    @Test func aStartTakesTheTablesInFasterThanItReplays() throws {
+    @Test func aStartTakesInTheTablesAndTheRowsBehindThem() throws {
         let path = folder("journal.sqlite")
         var made = ledger()
         var house: Housekeeping? = Housekeeping(tables: KeptTables(now: .now), retention: nil, now: .now)
@@ -106,7 +113,8 @@ import Wire
             var ledger = ledger()
             let resumption = try Resumption(&ledger, from: journal, now: at(2))
             let now = ContinuousClock.now
-            print("start with \(ledger.table.bannedCount) bans \(step): opened and checked in \(opened - begin), taken in in \(now - opened)")
+            print(
+                "start with \(ledger.table.bannedCount) bans \(step): opened and checked in \(opened - begin), taken in in \(now - opened)")
             print("memory: \(memory("VmRSS") - before) kB more, \((memory("VmRSS") - before) * 1024 / Self.count) bytes a ban")
             #expect(ledger.table.bannedCount == Self.count)
             var house = Housekeeping(tables: resumption.tables, retention: nil, now: .now)

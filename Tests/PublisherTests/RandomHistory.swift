@@ -17,7 +17,8 @@ struct RandomHistory {
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
     static func ledger(quorum: Int = 1) -> Ledger {
-        Ledger(admission: Admission(neverBan: NeverBan(), maximumBanTime: 100_000), table: BanTable(quorum: quorum, maximumBanTime: 100_000))
+        Ledger(
+            admission: Admission(neverBan: NeverBan(), maximumBanTime: 100_000), table: BanTable(quorum: quorum, maximumBanTime: 100_000))
     }
 
     /// One turn of the loop without its journal: something may be pending then.

@@ -182,7 +182,8 @@ import Wire
         }
         let reader = try DatabasePool(path: folder("journal.sqlite"))
         func fill(_ megabytes: Int) throws {
-            let row = "INSERT INTO event (kind, admitted, host, plain, move, refusal) VALUES ('refused', 0, 'x', 0, 0, hex(zeroblob(500000)))"
+            let row =
+                "INSERT INTO event (kind, admitted, host, plain, move, refusal) VALUES ('refused', 0, 'x', 0, 0, hex(zeroblob(500000)))"
             for _ in 0..<megabytes { try journal.database.write { try $0.execute(sql: row) } }
         }
         let snapshot = try reader.makeSnapshot()
