@@ -33,9 +33,9 @@ struct BanTable {
     private(set) var bannedAddresses = SortedAddresses()
     /// Who can hold, by the number that a ``Hold`` has.
     private(set) var holders: [Holder] = []
-    private var holderIndex: [Holder: UInt32] = [:]
+    private(set) var holderIndex: [Holder: UInt32] = [:]
     /// What each of ``holders`` holds, so that a host's holds are found without looking at all.
-    private var held: [Set<Address>] = []
+    private(set) var held: [Set<Address>] = []
     private var due = Heap<Due>()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
@@ -228,23 +228,6 @@ struct BanTable {
         held.append([])
         holderIndex[holder] = index
         return index
-    }
-
-    // MARK: What a host holds
-
-    /// Everything that the host holds, in no order; not what plain clients hold in its name.
-    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
-        holders.indices.filter { holders[$0].host == host && !holders[$0].isPlain }.flatMap { index in
-            held[index].map { HoldsDesk.Subject(jail: holders[index].jail, address: $0) }
-        }
-    }
-
-    /// The host's hold; `nil` when it has none.
-    func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {
-        guard let index = holderIndex[Holder(host: host, jail: subject.jail, isPlain: false)],
-            let hold = records[subject.address]?.holds.first(where: { $0.holder == index })
-        else { return nil }
-        return (Timestamp(milliseconds: hold.seen), BanEnd(deadline: hold.end))
     }
 
     // MARK: Keeping and taking back

@@ -1,4 +1,4 @@
-// Stage 2, report -> admission -> journal -> broadcast: the banned addresses as others read them, page by page in key order.
+// Stage 2, report -> admission -> journal -> broadcast: the table as others read it: bans page by page in key order, and what a host holds.
 
 import Wire
 
@@ -52,5 +52,22 @@ extension BanTable {
             let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
             return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
         }
+    }
+
+    // MARK: What a host holds
+
+    /// Everything that the host holds, in no order; not what plain clients hold in its name.
+    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
+        holders.indices.filter { holders[$0].host == host && !holders[$0].isPlain }.flatMap { index in
+            held[index].map { HoldsDesk.Subject(jail: holders[index].jail, address: $0) }
+        }
+    }
+
+    /// The host's hold; `nil` when it has none.
+    func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {
+        guard let index = holderIndex[Holder(host: host, jail: subject.jail, isPlain: false)],
+            let hold = records[subject.address]?.holds.first(where: { $0.holder == index })
+        else { return nil }
+        return (Timestamp(milliseconds: hold.seen), BanEnd(deadline: hold.end))
     }
 }
