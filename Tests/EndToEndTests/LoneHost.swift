@@ -118,10 +118,10 @@ struct LoneHost: Sendable {
     }
 }
 
-/// Runs a command and gathers up to 1 MiB of each of its outputs.
-func execute(_ words: [String]) async throws -> Outcome {
+/// Runs a command and gathers each of its outputs, up to 1 MiB if nothing else is said.
+func execute(_ words: [String], limit: Int = 1 << 20) async throws -> Outcome {
     let result = try await Subprocess.run(
-        .name("env"), arguments: Arguments(words), output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        .name("env"), arguments: Arguments(words), output: .string(limit: limit), error: .string(limit: limit))
     let status =
         switch result.terminationStatus {
         case .exited(let code): Int(code)

@@ -1,0 +1,95 @@
+// Fault test: waits until every host refuses exactly what the oracle says, and measures how long that takes.
+
+import TestSupport
+import Testing
+
+/// What a host refuses, as fail2ban says and as its firewall says.
+struct Enforced: Sendable {
+    /// nil while fail2ban does not answer.
+    var fail2ban: Set<String>?
+    var firewall: Set<String>
+
+    init(of host: ChaosHost) async throws {
+        fail2ban = try await host.banned(in: "fail2ban-cluster")
+        firewall = try await host.lab.refused()
+    }
+
+    /// What differs from the oracle's word; nil when nothing does.
+    func difference(from wanted: (certain: Set<String>, possible: Set<String>)) -> String? {
+        guard let fail2ban else { return "fail2ban does not answer" }
+        let texts = [("fail2ban", fail2ban), ("nft", firewall)].flatMap { source, set in
+            [
+                Self.text("\(source) lacks", wanted.certain.subtracting(set)),
+                Self.text("\(source) has too many", set.subtracting(wanted.certain).subtracting(wanted.possible)),
+            ].compactMap(\.self)
+        }
+        return texts.isEmpty ? nil : texts.joined(separator: "; ")
+    }
+
+    private static func text(_ what: String, _ addresses: Set<String>) -> String? {
+        addresses.isEmpty ? nil : "\(what) \(addresses.count): " + addresses.sorted().prefix(5).joined(separator: " ")
+    }
+}
+
+extension ChaosCluster {
+    /// Looks at all hosts until each agrees with the oracle, and records an issue for one that doesn't in time.
+    ///
+    /// In time is 10 seconds, and what fail2ban itself takes for what it had to ban and to lift. It is waited longer, to tell whether
+    /// a host is late or wrong.
+    func converge(after faults: [Fault], patience: Duration = .seconds(60)) async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let times = await (ban: record.report.banTime, unban: record.report.unbanTime)
+        let hosts = try await withThrowingTaskGroup(of: ChaosReport.HostConvergence.self) { group in
+            for host in self.hosts {
+                group.addTask {
+                    var first: ChaosReport.HostConvergence?
+                    while true {
+                        let enforced = try await Enforced(of: host)
+                        let wanted = await record.oracle.refused(at: ChaosRecord.now())
+                        let took = clock.now - start
+                        var result = first ?? {
+                            let has = enforced.fail2ban ?? []
+                            let toBan = wanted.certain.subtracting(has).count
+                            let toLift = has.subtracting(wanted.certain).subtracting(wanted.possible).count
+                            let limit = .seconds(10) + times.ban * toBan + times.unban * toLift
+                            return .init(host: host.number, toBan: toBan, toLift: toLift, took: .zero, limit: limit)
+                        }()
+                        first = result
+                        result.took = took
+                        guard let difference = enforced.difference(from: wanted) else {
+                            if took > result.limit { Issue.record("web\(host.number) was right only after \(took), not after \(result.limit)") }
+                            return result
+                        }
+                        if took > result.limit + patience {
+                            Issue.record("web\(host.number) is wrong after \(took): \(difference)")
+                            return result
+                        }
+                        try await Task.sleep(for: .milliseconds(200))
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.host < $1.host }
+        }
+        let banned = await record.oracle.refused(at: ChaosRecord.now()).certain.count
+        await record.note { $0.rounds.append(.init(faults: faults, banned: banned, hosts: hosts)) }
+    }
+
+    /// Compares the journal with logs and orders, until they agree or the time is over.
+    func audit(within limit: Duration = .seconds(20)) async throws {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            var logs = LogCounts()
+            for host in hosts { try await logs.read(host) }
+            let journal = try await JournalLine.read(self.journal)
+            let audit = await JournalAudit(journal: journal, lost: record.lostRows, logs: logs, oracle: record.oracle)
+            if audit.problems.isEmpty || ContinuousClock.now > deadline {
+                await record.note { $0.journal = audit.summary }
+                for problem in audit.problems.prefix(20) { Issue.record("journal: \(problem)") }
+                if audit.problems.count > 20 { Issue.record("journal: \(audit.problems.count - 20) more problems") }
+                return
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+}

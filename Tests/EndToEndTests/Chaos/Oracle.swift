@@ -1,0 +1,118 @@
+// Fault test: what must be banned at any moment, computed from what was ordered and from nothing else.
+
+/// A host's jail that bans an address.
+struct HoldName: Hashable, Sendable, CustomStringConvertible {
+    var host: Int
+    var jail: String
+    var address: String
+
+    var description: String { "web\(host) \(jail) \(address)" }
+}
+
+/// Knows every order and what it did. A value without clock: times are milliseconds since the epoch.
+///
+/// A restart of fail2ban, a stopped jail and every other fault changes nothing in it, which is what the cluster promises.
+struct Oracle: Sendable {
+    /// What was done about one hold.
+    struct History: Equatable, Sendable {
+        /// fail2ban said that it banned it: each wrote one Ban line.
+        var bans = 0
+        /// Whether fail2ban had the order is not known, since it was killed: each wrote one Ban line or none.
+        var doubtfulBans = 0
+        /// fail2ban said that it lifted it: each wrote one Unban line, and deleted the row before.
+        var lifts = 0
+        var doubtfulLifts = 0
+        /// Whether the hold was lifted and not banned again.
+        var isLifted = false
+    }
+
+    private struct Hold {
+        /// Between these the ban ends by itself; nil: not during this run.
+        var ends: ClosedRange<Int64>?
+    }
+
+    /// How much a ban's end may differ: fail2ban's times are rounded to seconds, a subscriber waits a second for the publisher's
+    /// word, and fail2ban-client takes its time.
+    static let tolerance: Int64 = 2500
+
+    private(set) var histories: [HoldName: History] = [:]
+    private var holds: [HoldName: Hold] = [:]
+    /// Milliseconds by which clocks are wrong at this moment, all together.
+    private var wrongTime: Int64 = 0
+
+    /// fail2ban banned these between two moments; those that it had already, it has for longer.
+    ///
+    /// - Parameter banTime: milliseconds; nil: longer than the run.
+    mutating func banned(_ names: [HoldName], banTime: Int64?, between start: Int64, and end: Int64) {
+        for name in names {
+            let isNew = !isHeld(name, at: end)
+            if isNew { histories[name, default: History()].bans += 1 }
+            histories[name]?.isLifted = false
+            holds[name] = Hold(ends: banTime.map { start + $0 - Oracle.tolerance - wrongTime...end + $0 + Oracle.tolerance + wrongTime })
+        }
+    }
+
+    /// fail2ban may have banned these, or not. It is told again.
+    mutating func mayHaveBanned(_ names: [HoldName]) {
+        for name in names where holds[name] == nil { histories[name, default: History()].doubtfulBans += 1 }
+    }
+
+    /// fail2ban has these no more though it said that it banned them: it was killed before it had written that down.
+    mutating func forgot(_ names: [HoldName]) { for name in names { holds[name] = nil } }
+
+    /// An admin lifted these.
+    mutating func lifted(_ names: [HoldName]) {
+        for name in names where holds.removeValue(forKey: name) != nil {
+            histories[name]?.lifts += 1
+            histories[name]?.isLifted = true
+        }
+    }
+
+    /// fail2ban may have lifted these, or not. It is told again.
+    mutating func mayHaveLifted(_ names: [HoldName]) { for name in names { histories[name]?.doubtfulLifts += 1 } }
+
+    /// An admin lifted all that a host bans.
+    mutating func liftedAll(of host: Int) { lifted(holds.keys.filter { $0.host == host }) }
+
+    /// A clock is wrong by some milliseconds from now on: ends may come earlier or later by that, also of what is reported now.
+    mutating func clockStepped(by step: Int64, now: Int64) {
+        wrongTime += abs(step)
+        for (name, hold) in holds {
+            guard let ends = hold.ends, ends.upperBound > now else { continue }
+            holds[name]?.ends = ends.lowerBound - abs(step)...ends.upperBound + abs(step)
+        }
+    }
+
+    mutating func clockRight(after step: Int64) { wrongTime -= abs(step) }
+
+    /// What one jail of a host bans for longer than the run.
+    func lasting(_ jail: String, of host: Int) -> Set<String> {
+        Set(holds.filter { $0.key.host == host && $0.key.jail == jail && $0.value.ends == nil }.keys.map(\.address))
+    }
+
+    /// What every host must refuse, and what it may refuse or not since its end is about now.
+    func refused(at now: Int64) -> (certain: Set<String>, possible: Set<String>) {
+        var certain: Set<String> = []
+        var possible: Set<String> = []
+        for (name, hold) in holds {
+            switch hold.ends {
+            case nil: certain.insert(name.address)
+            case let ends? where now < ends.lowerBound: certain.insert(name.address)
+            case let ends? where now <= ends.upperBound: possible.insert(name.address)
+            default: break
+            }
+        }
+        return (certain, possible.subtracting(certain))
+    }
+
+    /// The holds that stand for longer than the run.
+    var lastingHolds: Set<HoldName> { Set(holds.filter { $0.value.ends == nil }.keys) }
+
+    /// When the last ban that ends by itself has ended.
+    var lastEnd: Int64 { holds.values.compactMap { $0.ends?.upperBound }.max() ?? 0 }
+
+    private func isHeld(_ name: HoldName, at now: Int64) -> Bool {
+        guard let hold = holds[name] else { return false }
+        return hold.ends.map { now < $0.upperBound } ?? true
+    }
+}
