@@ -81,9 +81,11 @@ struct ChaosCluster: Sendable {
         // No filter and no action: only `banip` fills them. `gauge` measures what fail2ban takes for nftables.
         var jails = ""
         for jail in ChaosJail.allCases where jail != .sshd {
-            jails += "[\(jail.rawValue)]\nenabled = true\nfilter = fail2ban-cluster\nbackend = polling\nbantime = \(jail.banTime)\naction = noop\n"
+            jails +=
+                "[\(jail.rawValue)]\nenabled = true\nfilter = fail2ban-cluster\nbackend = polling\nbantime = \(jail.banTime)\naction = noop\n"
         }
-        jails += "[gauge]\nenabled = true\nfilter = fail2ban-cluster\nbackend = polling\nbanaction = nftables-allports\naction = %(action_)s\n"
+        jails +=
+            "[gauge]\nenabled = true\nfilter = fail2ban-cluster\nbackend = polling\nbanaction = nftables-allports\naction = %(action_)s\n"
         try writeFile("\(folder)/fail2ban/jail.d/chaos.conf", jails)
         try writeFile("\(folder)/fail2ban/action.d/noop.conf", "[Definition]\n")
 
@@ -104,7 +106,8 @@ struct ChaosCluster: Sendable {
         let common = "rotate 10000\nnotifempty\nmissingok\n"
         let flush = "postrotate\nfail2ban-client -s \(folder)/fail2ban.sock flushlogs > /dev/null\nendscript\n"
         for (name, way) in [
-            ("rename", "create 640 root adm\n\(flush)"), ("compress", "create 640 root adm\ncompress\n\(flush)"), ("copy", "copytruncate\n"),
+            ("rename", "create 640 root adm\n\(flush)"), ("compress", "create 640 root adm\ncompress\n\(flush)"),
+            ("copy", "copytruncate\n"),
         ] {
             try writeFile("\(folder)/rotate-\(name).conf", "\(folder)/fail2ban.log {\n\(common)\(way)}\n")
         }

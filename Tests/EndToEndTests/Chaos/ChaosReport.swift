@@ -42,7 +42,8 @@ struct ChaosReport: Sendable {
     var text: String {
         var lines = ["chaos: seed \(seed)"]
         let kinds = FaultKind.allCases.filter { faults[$0, default: 0] > 0 }
-        lines.append("  \(faults.values.reduce(0, +)) faults: " + kinds.map { "\($0.rawValue) \(faults[$0, default: 0])" }.joined(separator: ", "))
+        lines.append(
+            "  \(faults.values.reduce(0, +)) faults: " + kinds.map { "\($0.rawValue) \(faults[$0, default: 0])" }.joined(separator: ", "))
         let never = FaultKind.allCases.filter { faults[$0] == nil }
         if !never.isEmpty { lines.append("  none of: " + never.map(\.rawValue).joined(separator: ", ")) }
         lines.append(
@@ -53,7 +54,8 @@ struct ChaosReport: Sendable {
             lines.append("  round \(number + 1): \(round.faults.count) faults, then \(round.banned) addresses banned everywhere")
             for host in round.hosts {
                 lines.append(
-                    "    web\(host.host): \(host.toBan) to ban, \(host.toLift) to lift, right after \(ms(host.took)) (limit \(ms(host.limit)))")
+                    "    web\(host.host): \(host.toBan) to ban, \(host.toLift) to lift, right after \(ms(host.took)) (limit \(ms(host.limit)))"
+                )
             }
         }
         if !journal.isEmpty { lines.append("  journal: \(journal)") }

@@ -48,17 +48,21 @@ extension ChaosCluster {
                         let enforced = try await Enforced(of: host)
                         let wanted = await record.oracle.refused(at: ChaosRecord.now())
                         let took = clock.now - start
-                        var result = first ?? {
-                            let has = enforced.fail2ban ?? []
-                            let toBan = wanted.certain.subtracting(has).count
-                            let toLift = has.subtracting(wanted.certain).subtracting(wanted.possible).count
-                            let limit = .seconds(10) + times.ban * toBan + times.unban * toLift
-                            return .init(host: host.number, toBan: toBan, toLift: toLift, took: .zero, limit: limit)
-                        }()
+                        var result =
+                            first
+                            ?? {
+                                let has = enforced.fail2ban ?? []
+                                let toBan = wanted.certain.subtracting(has).count
+                                let toLift = has.subtracting(wanted.certain).subtracting(wanted.possible).count
+                                let limit = .seconds(10) + times.ban * toBan + times.unban * toLift
+                                return .init(host: host.number, toBan: toBan, toLift: toLift, took: .zero, limit: limit)
+                            }()
                         first = result
                         result.took = took
                         guard let difference = enforced.difference(from: wanted) else {
-                            if took > result.limit { Issue.record("web\(host.number) was right only after \(took), not after \(result.limit)") }
+                            if took > result.limit {
+                                Issue.record("web\(host.number) was right only after \(took), not after \(result.limit)")
+                            }
                             return result
                         }
                         if took > result.limit + patience {

@@ -37,10 +37,12 @@ final class DelayRelay: Sendable {
     func start() {
         var id = pthread_t()
         let context = Unmanaged.passRetained(self).toOpaque()
-        let code = pthread_create(&id, nil, { context in
-            if let context { Unmanaged<DelayRelay>.fromOpaque(context).takeRetainedValue().run() }
-            return nil
-        }, context)
+        let code = pthread_create(
+            &id, nil,
+            { context in
+                if let context { Unmanaged<DelayRelay>.fromOpaque(context).takeRetainedValue().run() }
+                return nil
+            }, context)
         if code == 0 { thread.withLock { $0 = id } }
     }
 

@@ -16,7 +16,8 @@ struct JournalLine: Hashable, Sendable {
 
     /// All rows behind `row` of a journal, read by SQLite's own tool while the publisher may run.
     static func read(_ path: String, after row: Int64 = 0) async throws -> [JournalLine] {
-        let columns = "row, ifnull(number, ''), kind, host, ifnull(jail, ''), ifnull(action, ''), ifnull(address, ''), ifnull(cause, ''), move"
+        let columns =
+            "row, ifnull(number, ''), kind, host, ifnull(jail, ''), ifnull(action, ''), ifnull(address, ''), ifnull(cause, ''), move"
         let outcome = try await execute(
             [
                 "sqlite3", "-readonly", "-cmd", ".timeout 10000", "-separator", "|", path,
@@ -49,7 +50,10 @@ struct LogCounts: Sendable {
     /// Reads all logs of a host, rotated and compressed ones too.
     mutating func read(_ host: ChaosHost) async throws {
         let outcome = try await execute(
-            ["sh", "-c", #"zcat -f "$0"/fail2ban.log* | grep -oE '\[[a-z0-9-]+\] (Ban|Unban) [0-9a-f.:]+$' | sort | uniq -c"#, host.lab.folder],
+            [
+                "sh", "-c", #"zcat -f "$0"/fail2ban.log* | grep -oE '\[[a-z0-9-]+\] (Ban|Unban) [0-9a-f.:]+$' | sort | uniq -c"#,
+                host.lab.folder,
+            ],
             limit: 1 << 28)
         try #require(outcome.status == 0, "\(outcome.error)")
         for line in outcome.output.split(separator: "\n") {

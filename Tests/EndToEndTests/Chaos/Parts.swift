@@ -51,7 +51,8 @@ actor Parts {
     }
 
     /// Whether nobody has one of them, and nobody who came before waits for one.
-    private func isFree(_ parts: Set<Part>, behind others: ArraySlice<(parts: Set<Part>, resume: CheckedContinuation<Void, Never>)>) -> Bool {
+    private func isFree(_ parts: Set<Part>, behind others: ArraySlice<(parts: Set<Part>, resume: CheckedContinuation<Void, Never>)>) -> Bool
+    {
         taken.isDisjoint(with: parts) && others.allSatisfy { $0.parts.isDisjoint(with: parts) }
     }
 }
