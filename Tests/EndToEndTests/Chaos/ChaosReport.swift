@@ -9,6 +9,10 @@ struct ChaosReport: Sendable {
         var banned: Int
         /// Of each host: what it had to ban and to lift when the faults ended, and how long it took.
         var hosts: [HostConvergence]
+
+        var text: String {
+            (["\(faults.count) faults, then \(banned) addresses banned everywhere"] + hosts.map(\.text)).joined(separator: "\n    ")
+        }
     }
 
     struct HostConvergence: Sendable {
@@ -17,6 +21,8 @@ struct ChaosReport: Sendable {
         var toLift: Int
         var took: Duration
         var limit: Duration
+
+        var text: String { "web\(host): \(toBan) to ban, \(toLift) to lift, right after \(ms(took)) (limit \(ms(limit)))" }
     }
 
     let seed: UInt64
@@ -50,19 +56,12 @@ struct ChaosReport: Sendable {
             "  \(orders) orders: \(bans) bans, \(lifts) lifts; fail2ban was killed over \(doubtful) and forgot \(forgotten); "
                 + "\(repeatedStarts) starts repeated")
         lines.append("  fail2ban's own time through nftables: \(ms(banTime)) a ban, \(ms(unbanTime)) an unban, on all hosts at once")
-        for (number, round) in rounds.enumerated() {
-            lines.append("  round \(number + 1): \(round.faults.count) faults, then \(round.banned) addresses banned everywhere")
-            for host in round.hosts {
-                lines.append(
-                    "    web\(host.host): \(host.toBan) to ban, \(host.toLift) to lift, right after \(ms(host.took)) (limit \(ms(host.limit)))"
-                )
-            }
-        }
+        for (number, round) in rounds.enumerated() { lines.append("  round \(number + 1): \(round.text)") }
         if !journal.isEmpty { lines.append("  journal: \(journal)") }
         return lines.joined(separator: "\n")
     }
+}
 
-    private func ms(_ duration: Duration) -> String {
-        "\(duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000) ms"
-    }
+private func ms(_ duration: Duration) -> String {
+    "\(duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000) ms"
 }

@@ -26,14 +26,14 @@ private struct ChaosSettings {
 @Suite(.needsLab, .serialized) struct ChaosTests {
     @Test func afterAnyFaultsEveryHostRefusesWhatItMustAndNothingIsLostOrDoubled() async throws {
         let settings = ChaosSettings()
-        print("chaos: seed \(settings.seed); again: scripts/chaos --seed \(settings.seed) --minutes \(settings.minutes ?? 0)")
+        say("chaos: seed \(settings.seed); again: scripts/chaos --seed \(settings.seed) --minutes \(settings.minutes ?? 0)")
         try await ChaosCluster.with(hosts: settings.hosts, seed: settings.seed) { cluster in
             do {
                 try await cluster.run(settings)
             } catch {
                 Issue.record(error)
             }
-            print(await cluster.record.report.text)
+            say(await cluster.record.report.text)
         }
     }
 }
@@ -47,9 +47,10 @@ extension ChaosCluster {
         var rounds = 0
         repeat {
             let faults = (0..<count).map { _ in plan.next() }
-            traffic = try await round(of: faults, traffic)
+            traffic = try await round(of: faults, traffic, isTold: settings.minutes != nil)
             rounds += 1
             try await converge(after: faults)
+            if settings.minutes != nil, let round = await record.report.rounds.last { say("chaos: round \(rounds): \(round.text)") }
         } while settings.oneByOne ? rounds < settings.kinds.count : ContinuousClock.now - start < .seconds((settings.minutes ?? 0) * 60)
 
         // The bans that end by themselves.
@@ -60,7 +61,9 @@ extension ChaosCluster {
     }
 
     /// Lets faults happen while each host's orders arrive; when it returns, all faults are over.
-    private func round(of faults: [Fault], _ traffic: [Traffic]) async throws -> [Traffic] {
+    ///
+    /// - Parameter isTold: whether each fault is printed when it begins and when it is over.
+    private func round(of faults: [Fault], _ traffic: [Traffic], isTold: Bool) async throws -> [Traffic] {
         let rest = Rest()
         return try await withThrowingTaskGroup(of: Traffic?.self) { group in
             for (host, traffic) in zip(hosts, traffic) {
@@ -78,7 +81,11 @@ extension ChaosCluster {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for fault in faults {
                         try await Task.sleep(for: .milliseconds(fault.pause))
-                        group.addTask { try await carryOut(fault) }
+                        group.addTask {
+                            if isTold { say("chaos: \(fault)") }
+                            try await carryOut(fault)
+                            if isTold { say("chaos: over: \(fault)") }
+                        }
                     }
                     try await group.waitForAll()
                 }
@@ -97,3 +104,6 @@ private actor Rest {
     private(set) var hasBegun = false
     func begin() { hasBegun = true }
 }
+
+/// A line for who watches a long run; what `print` writes comes late where the output is no terminal.
+private func say(_ text: String) { fputs(text + "\n", stderr) }

@@ -104,8 +104,8 @@ extension Fault {
         }
     }
 
-    /// Seconds by which a clock is wrong: 5 to 29, ahead or behind.
-    var clockStep: Int { (5 + size / 40) * (size.isMultiple(of: 2) ? 1 : -1) }
+    /// Seconds by which a clock is wrong: 5 to 24, ahead or behind.
+    var clockStep: Int { (5 + size / 50) * (size.isMultiple(of: 2) ? 1 : -1) }
     /// Per cent of the packets that are lost: 5 to 34.
     var lossPercentage: Int { 5 + size % 30 }
     /// Milliseconds for which bytes are held back: 50 to 1,048.

@@ -126,11 +126,12 @@ extension ChaosCluster {
     private func stepClock(_ daemon: DaemonProgram, _ fault: Fault) async throws {
         let file = host(fault.host).clockFile(of: daemon)
         let step = Int64(fault.clockStep) * 1000
-        await record.tell { $0.clockStepped(by: step, now: ChaosRecord.now()) }
+        // Nobody else's clock may move an end.
+        if daemon == .monitor { await record.tell { $0.monitorClockStepped(of: fault.host, by: step, now: ChaosRecord.now()) } }
         try writeFile(file, "\(fault.clockStep > 0 ? "+" : "")\(fault.clockStep)\n")
         try await last(fault)
         try writeFile(file, "+0\n")
         try await Task.sleep(for: .milliseconds(1100))
-        await record.tell { $0.clockRight(after: step) }
+        if daemon == .monitor { await record.tell { $0.monitorClockRight(of: fault.host) } }
     }
 }

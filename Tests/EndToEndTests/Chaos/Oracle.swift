@@ -29,6 +29,11 @@ struct Oracle: Sendable {
     private struct Hold {
         /// Between these the ban ends by itself; nil: not during this run.
         var ends: ClosedRange<Int64>?
+        /// Milliseconds by which it may end earlier or later, since its host's monitor may have reported it with a wrong clock.
+        var doubt: Int64 = 0
+
+        /// ``ends`` with ``doubt``.
+        var window: ClosedRange<Int64>? { ends.map { $0.lowerBound - doubt...$0.upperBound + doubt } }
     }
 
     /// How much a ban's end may differ: fail2ban's times are rounded to seconds, a subscriber waits a second for the publisher's
@@ -37,8 +42,8 @@ struct Oracle: Sendable {
 
     private(set) var histories: [HoldName: History] = [:]
     private var holds: [HoldName: Hold] = [:]
-    /// Milliseconds by which clocks are wrong at this moment, all together.
-    private var wrongTime: Int64 = 0
+    /// Milliseconds by which the clocks of hosts' monitors are wrong at this moment.
+    private var wrongClocks: [Int: Int64] = [:]
 
     /// fail2ban banned these between two moments; those that it had already, it has for longer.
     ///
@@ -48,7 +53,8 @@ struct Oracle: Sendable {
             let isNew = !isHeld(name, at: end)
             if isNew { histories[name, default: History()].bans += 1 }
             histories[name]?.isLifted = false
-            holds[name] = Hold(ends: banTime.map { start + $0 - Oracle.tolerance - wrongTime...end + $0 + Oracle.tolerance + wrongTime })
+            let ends = banTime.map { start + $0 - Oracle.tolerance...end + $0 + Oracle.tolerance }
+            holds[name] = Hold(ends: ends, doubt: wrongClocks[name.host, default: 0])
         }
     }
 
@@ -74,16 +80,15 @@ struct Oracle: Sendable {
     /// An admin lifted all that a host bans.
     mutating func liftedAll(of host: Int) { lifted(holds.keys.filter { $0.host == host }) }
 
-    /// A clock is wrong by some milliseconds from now on: ends may come earlier or later by that, also of what is reported now.
-    mutating func clockStepped(by step: Int64, now: Int64) {
-        wrongTime += abs(step)
-        for (name, hold) in holds {
-            guard let ends = hold.ends, ends.upperBound > now else { continue }
-            holds[name]?.ends = ends.lowerBound - abs(step)...ends.upperBound + abs(step)
+    /// A monitor's clock is wrong from now on, and with it the ends of all that it reports: what was banned before, too.
+    mutating func monitorClockStepped(of host: Int, by step: Int64, now: Int64) {
+        wrongClocks[host] = abs(step)
+        for (name, hold) in holds where name.host == host {
+            if let window = hold.window, window.upperBound > now { holds[name]?.doubt = max(hold.doubt, abs(step)) }
         }
     }
 
-    mutating func clockRight(after step: Int64) { wrongTime -= abs(step) }
+    mutating func monitorClockRight(of host: Int) { wrongClocks[host] = nil }
 
     /// What one jail of a host bans for longer than the run.
     func lasting(_ jail: String, of host: Int) -> Set<String> {
@@ -95,10 +100,10 @@ struct Oracle: Sendable {
         var certain: Set<String> = []
         var possible: Set<String> = []
         for (name, hold) in holds {
-            switch hold.ends {
+            switch hold.window {
             case nil: certain.insert(name.address)
-            case let ends? where now < ends.lowerBound: certain.insert(name.address)
-            case let ends? where now <= ends.upperBound: possible.insert(name.address)
+            case let window? where now < window.lowerBound: certain.insert(name.address)
+            case let window? where now <= window.upperBound: possible.insert(name.address)
             default: break
             }
         }
@@ -109,10 +114,10 @@ struct Oracle: Sendable {
     var lastingHolds: Set<HoldName> { Set(holds.filter { $0.value.ends == nil }.keys) }
 
     /// When the last ban that ends by itself has ended.
-    var lastEnd: Int64 { holds.values.compactMap { $0.ends?.upperBound }.max() ?? 0 }
+    var lastEnd: Int64 { holds.values.compactMap { $0.window?.upperBound }.max() ?? 0 }
 
     private func isHeld(_ name: HoldName, at now: Int64) -> Bool {
         guard let hold = holds[name] else { return false }
-        return hold.ends.map { now < $0.upperBound } ?? true
+        return hold.window.map { now < $0.upperBound } ?? true
     }
 }

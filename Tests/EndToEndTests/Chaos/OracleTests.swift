@@ -27,15 +27,18 @@ import Testing
         #expect(oracle.lastEnd == 12_600)
     }
 
-    @Test func aWrongClockMakesEndsUncertainByAsMuch() {
+    @Test func aWrongClockOfAMonitorMakesItsHostsEndsUncertainByAsMuch() {
+        let other = HoldName(host: 1, jail: "brief", address: "198.18.0.3")
         var oracle = Oracle()
-        oracle.banned([c], banTime: 100_000, between: 0, and: 0)
-        oracle.clockStepped(by: -50_000, now: 10)
-        #expect(oracle.refused(at: 50_000).possible == ["198.18.0.2"])
-        oracle.clockRight(after: -50_000)
-        let later = HoldName(host: 1, jail: "brief", address: "198.18.0.3")
+        oracle.banned([c, other], banTime: 100_000, between: 0, and: 0)
+        oracle.monitorClockStepped(of: 2, by: -50_000, now: 10)
+        oracle.monitorClockStepped(of: 2, by: 20_000, now: 20)
+        oracle.monitorClockRight(of: 2)
+        #expect(oracle.refused(at: 60_000).possible == ["198.18.0.2"] && oracle.refused(at: 60_000).certain == ["198.18.0.3"])
+        #expect(oracle.lastEnd == 152_500)
+        let later = HoldName(host: 2, jail: "brief", address: "198.18.0.4")
         oracle.banned([later], banTime: 100_000, between: 0, and: 0)
-        #expect(oracle.refused(at: 50_000).certain == ["198.18.0.3"])
+        #expect(oracle.refused(at: 60_000).certain == ["198.18.0.3", "198.18.0.4"])
     }
 
     @Test func whatIsBannedAlreadyIsNoFurtherBan() {
