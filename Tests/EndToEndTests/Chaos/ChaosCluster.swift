@@ -26,6 +26,8 @@ struct ChaosCluster: Sendable {
                 try await body(cluster)
             } catch {
                 await cluster.end()
+                // The small disk goes with the lab; what was on it is wanted.
+                _ = try? await execute(["cp", "-a", cluster.stateFolder, cluster.stateFolder + "-kept"])
                 throw error
             }
             await cluster.end()

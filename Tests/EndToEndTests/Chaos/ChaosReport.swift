@@ -21,8 +21,12 @@ struct ChaosReport: Sendable {
         var toLift: Int
         var took: Duration
         var limit: Duration
+        /// Whether it was not right in the end.
+        var isWrong = false
 
-        var text: String { "web\(host): \(toBan) to ban, \(toLift) to lift, right after \(ms(took)) (limit \(ms(limit)))" }
+        var text: String {
+            "web\(host): \(toBan) to ban, \(toLift) to lift, \(isWrong ? "WRONG" : "right") after \(ms(took)) (limit \(ms(limit)))"
+        }
     }
 
     let seed: UInt64

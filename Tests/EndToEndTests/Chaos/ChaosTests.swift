@@ -31,7 +31,9 @@ private struct ChaosSettings {
             do {
                 try await cluster.run(settings)
             } catch {
-                Issue.record(error)
+                try? await cluster.audit(within: .zero)
+                say(await cluster.record.report.text)
+                throw error
             }
             say(await cluster.record.report.text)
         }
@@ -106,4 +108,7 @@ private actor Rest {
 }
 
 /// A line for who watches a long run; what `print` writes comes late where the output is no terminal.
-private func say(_ text: String) { fputs(text + "\n", stderr) }
+private func say(_ text: String) {
+    let line = Array("\(text)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}

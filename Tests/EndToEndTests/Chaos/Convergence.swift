@@ -31,11 +31,19 @@ struct Enforced: Sendable {
     }
 }
 
+/// A run that is over, since what follows says nothing any more. What is wrong was recorded before.
+struct ChaosFailure: Error, CustomStringConvertible {
+    var text: String
+    var description: String { text }
+}
+
 extension ChaosCluster {
     /// Looks at all hosts until each agrees with the oracle, and records an issue for one that doesn't in time.
     ///
     /// In time is 10 seconds, and what fail2ban itself takes for what it had to ban and to lift. It is waited longer, to tell whether
     /// a host is late or wrong.
+    ///
+    /// - Throws: ``ChaosFailure`` when a host was wrong until the end.
     func converge(after faults: [Fault], patience: Duration = .seconds(60)) async throws {
         let clock = ContinuousClock()
         let start = clock.now
@@ -67,6 +75,7 @@ extension ChaosCluster {
                         }
                         if took > result.limit + patience {
                             Issue.record("web\(host.number) is wrong after \(took): \(difference)")
+                            result.isWrong = true
                             return result
                         }
                         try await Task.sleep(for: .milliseconds(200))
@@ -77,6 +86,7 @@ extension ChaosCluster {
         }
         let banned = await record.oracle.refused(at: ChaosRecord.now()).certain.count
         await record.note { $0.rounds.append(.init(faults: faults, banned: banned, hosts: hosts)) }
+        if hosts.contains(where: \.isWrong) { throw ChaosFailure(text: "not all hosts refuse what they must") }
     }
 
     /// Compares the journal with logs and orders, until they agree or the time is over.
@@ -91,6 +101,7 @@ extension ChaosCluster {
                 await record.note { $0.journal = audit.summary }
                 for problem in audit.problems.prefix(20) { Issue.record("journal: \(problem)") }
                 if audit.problems.count > 20 { Issue.record("journal: \(audit.problems.count - 20) more problems") }
+                if !audit.problems.isEmpty { throw ChaosFailure(text: "the journal is not what happened") }
                 return
             }
             try await Task.sleep(for: .milliseconds(500))
