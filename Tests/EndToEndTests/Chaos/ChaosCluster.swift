@@ -104,15 +104,6 @@ struct ChaosCluster: Sendable {
 
             """)
         for daemon in DaemonProgram.allCases { try writeFile(host.clockFile(of: daemon), "+0\n") }
-        // Enough rotated logs that none is ever deleted: the audit reads them all.
-        let common = "rotate 10000\nnotifempty\nmissingok\n"
-        let flush = "postrotate\nfail2ban-client -s \(folder)/fail2ban.sock flushlogs > /dev/null\nendscript\n"
-        for (name, way) in [
-            ("rename", "create 640 root adm\n\(flush)"), ("compress", "create 640 root adm\ncompress\n\(flush)"),
-            ("copy", "copytruncate\n"),
-        ] {
-            try writeFile("\(folder)/rotate-\(name).conf", "\(folder)/fail2ban.log {\n\(common)\(way)}\n")
-        }
     }
 
     private func end() async {
