@@ -24,6 +24,8 @@ struct Oracle: Sendable {
         var doubtfulLifts = 0
         /// Whether the hold was lifted and not banned again.
         var isLifted = false
+        /// Whether a wrong clock may have made its end too late: then the host's complete list, which lacks it, ends it as lifted.
+        var mayEndByList = false
     }
 
     private struct Hold {
@@ -54,7 +56,9 @@ struct Oracle: Sendable {
             if isNew { histories[name, default: History()].bans += 1 }
             histories[name]?.isLifted = false
             let ends = banTime.map { start + $0 - Oracle.tolerance...end + $0 + Oracle.tolerance }
-            holds[name] = Hold(ends: ends, doubt: wrongClocks[name.host, default: 0])
+            let doubt = wrongClocks[name.host, default: 0]
+            holds[name] = Hold(ends: ends, doubt: doubt)
+            if ends != nil, doubt > 0 { histories[name]?.mayEndByList = true }
         }
     }
 
@@ -84,7 +88,9 @@ struct Oracle: Sendable {
     mutating func monitorClockStepped(of host: Int, by step: Int64, now: Int64) {
         wrongClocks[host] = abs(step)
         for (name, hold) in holds where name.host == host {
-            if let window = hold.window, window.upperBound > now { holds[name]?.doubt = max(hold.doubt, abs(step)) }
+            guard let window = hold.window, window.upperBound > now else { continue }
+            holds[name]?.doubt = max(hold.doubt, abs(step))
+            histories[name]?.mayEndByList = true
         }
     }
 
