@@ -63,6 +63,11 @@ public struct BroadcastIntake: Sendable {
         perform(catchUp.take(answer), now: now, refusal: refusal)
     }
 
+    /// An answer showed that the publisher is in this term.
+    public mutating func noticed(_ term: Term, now: ContinuousClock.Instant) -> Result {
+        perform(catchUp.noticed(term), now: now) { _ in nil }
+    }
+
     private mutating func perform(
         _ steps: [CatchUp.Step], now: ContinuousClock.Instant, refusal: (Address) -> String?
     ) -> Result {

@@ -72,6 +72,9 @@ public struct CatchUp: Sendable {
         return apply(broadcast)
     }
 
+    /// Something else than a broadcast showed which term the publisher is in.
+    public mutating func noticed(_ term: Term) -> [Step] { isLive && term != position?.term ? [ask()] : [] }
+
     /// Takes the publisher's answer.
     public mutating func take(_ answer: SyncAnswer) -> [Step] {
         switch (answer.content, state) {

@@ -14,29 +14,8 @@ import Wire
 /// The jail's own limit would end a ban that the cluster still wants. So each list shows what is left of it there, and what is below half
 /// of the limit is banned once more; lists come often enough for that.
 struct ClientDialogue: Sendable {
-    enum Step: Hashable, Sendable {
-        case tell(ClientCommand)
-        /// Nothing to say until then, or until a change arrives when it is `nil`.
-        case wait(until: ContinuousClock.Instant?)
-    }
-
-    /// What the operator may want to know.
-    enum Notice: Hashable, Sendable {
-        /// The jail was listed for the first time after a start or a failure.
-        case connected(ClientVersion, banned: Int)
-        case told(ClientCommand, count: Int, took: Duration)
-        /// Once when a failure begins, and once more, as `persistent`, when it lasts.
-        case failing(ClientFailure, persistent: Bool)
-        /// The jail bans these prefixes, but the sets of its nftables actions cannot hold them.
-        case unenforced([Address], actions: String, ClientVersion)
-        /// fail2ban does not take this address; it is tried again with a later comparison, and when it is announced again.
-        case rejected(Address, reason: String)
-    }
-
     /// Between two lists after fail2ban came back: enough for it to restore some bans, and soon enough to be right within seconds.
     static let listInterval: Duration = .seconds(5)
-    /// With a jail of a few seconds: lists don't come closer.
-    static let shortestInterval: Duration = .seconds(1)
     /// Lists in a row that must agree with what is wanted.
     static let agreementsNeeded = 2
     /// Lifted addresses to remember while nothing is known about the jail yet. Beyond, they stay banned until the jail's own limit.
@@ -61,14 +40,12 @@ struct ClientDialogue: Sendable {
     private var doubtful: [Address] = []
 
     /// The server's version; `nil` while there is no connection.
-    private var version: ClientVersion?
+    private(set) var version: ClientVersion?
     private var underWay: ClientCommand?
     private var isDraining = false
     private var restsUntil: ContinuousClock.Instant?
     private var listDue: ContinuousClock.Instant?
-    /// How long the jail bans; `nil` for ever. Asked before each list, since a reload of fail2ban may change it.
-    private var limit: Duration?
-    private var knowsLimit = false
+    private var limit = JailLimit()
     /// When rejected addresses are tried again.
     private var retryDue: ContinuousClock.Instant?
     /// Whether the jail was ever listed, so that `present` means something.
@@ -136,9 +113,9 @@ struct ClientDialogue: Sendable {
             listDue = now
         }
         if let listDue, listDue <= now {
-            if version.listsBans, !knowsLimit { return tell(.limit) }
+            if version.listsBans, !limit.isFresh { return tell(.limit) }
             self.listDue = nil
-            knowsLimit = false
+            limit.outdate()
             return tell(version.listsBans ? .list : .status)
         }
         if !doubtful.isEmpty { return tell(.actions) }
@@ -187,12 +164,11 @@ struct ClientDialogue: Sendable {
             return []
         case (.limit, .limit(let seconds)):
             underWay = nil
-            limit = seconds.map { .seconds($0) }
-            knowsLimit = true
+            limit.take(seconds: seconds)
             return []
         case (.list, .listed(let rests)):
             underWay = nil
-            renew(rests, wanted: wanted, now: now)
+            for address in limit.due(rests, wanted: wanted, now: now) { work.renewals.append(address) }
             return listed(Set(rests.keys), wanted: wanted, now: now)
         case (.status, .banned(let list)):
             underWay = nil
@@ -273,27 +249,12 @@ struct ClientDialogue: Sendable {
         } else if version?.unbansEverywhere == true {
             for address in orders.recent(now: now) where !wanted.contains(address) { work.unbansEverywhere.append(address) }
         }
-        listDue = now + interval
+        listDue = now + limit.interval(isSettled ? reconcile : ClientDialogue.listInterval)
         if let retryDue, retryDue <= now {
             self.retryDue = nil
             work.retryRejected()
         }
         return notices
-    }
-
-    /// Until the next list: soon enough to see every ban between half and a quarter of the jail's limit before its end.
-    private var interval: Duration {
-        let usual = isSettled ? reconcile : ClientDialogue.listInterval
-        return limit.map { min(usual, max($0 / 4, ClientDialogue.shortestInterval)) } ?? usual
-    }
-
-    /// Queues what the jail would lift before the cluster does, once half of the jail's limit is over.
-    private mutating func renew(_ rests: [Address: Duration], wanted: WantedSet, now: ContinuousClock.Instant) {
-        guard let limit else { return }
-        for (address, rest) in rests where rest < limit / 2 && wanted.contains(address) {
-            if let end = wanted.end(of: address), end <= now + rest { continue }
-            work.renewals.append(address)
-        }
     }
 
     /// Takes the failure of the command that was told last, or of the program that was to carry it.
@@ -311,7 +272,7 @@ struct ClientDialogue: Sendable {
         }
         version = nil
         listDue = nil
-        knowsLimit = false
+        limit.outdate()
         hasListed = false
         agreements = 0
         // A server that comes back may take them.

@@ -37,6 +37,8 @@ final class ClientEnforcer: Enforcer {
     /// Whether what the jail bans agreed with what is wanted when it was last looked at.
     var isSettled: Bool { dialogue.isSettled }
 
+    var version: String? { dialogue.version?.description }
+
     func take(_ change: WantedSet.Change) { dialogue.take(change) }
 
     func add(to polled: inout PollSet) {

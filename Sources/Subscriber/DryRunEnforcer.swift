@@ -32,6 +32,8 @@ final class DryRunEnforcer: Enforcer {
 
     func drain() { isDraining = true }
 
+    var isSettled: Bool { queue.isEmpty }
+
     var isDrained: Bool { isDraining && queue.isEmpty }
 
     /// `would ban 192.0.2.1 for 600 s: web1, jail sshd, detected`.

@@ -12,6 +12,12 @@ public protocol Enforcer: AnyObject {
     /// As `subscriberaction` in the configuration names it.
     var name: String { get }
 
+    /// Whether what is enforced agreed with what is wanted when that was last looked at. One that keeps no list is, when nothing waits.
+    var isSettled: Bool { get }
+
+    /// The version of the program that it works with, when that is known.
+    var version: String? { get }
+
     /// Hears what changed about one address. It starts no work, so that a burst becomes few calls.
     func take(_ change: WantedSet.Change)
 
@@ -31,4 +37,8 @@ public protocol Enforcer: AnyObject {
 
     /// Whether nothing is under way and nothing waits that ``drain()`` should finish.
     var isDrained: Bool { get }
+}
+
+extension Enforcer {
+    var version: String? { nil }
 }

@@ -56,6 +56,8 @@ final class ExecEnforcer: Enforcer {
         }
     }
 
+    var isSettled: Bool { about == nil && queue.isEmpty }
+
     func drain() { isDraining = true }
 
     var isDrained: Bool { isDraining && about == nil && queue.isEmpty }

@@ -66,5 +66,7 @@ final class LogEnforcer: Enforcer {
 
     func drain() { isDraining = true }
 
+    var isSettled: Bool { waiting.isEmpty }
+
     var isDrained: Bool { isDraining && waiting.isEmpty }
 }

@@ -28,12 +28,18 @@ struct SubscriberService: ~Copyable {
     /// Frames and announcements taken in one turn; what is left waits in libzmq, so that enforcers and signals get their turn.
     static let mostFramesPerTurn = 256
     static let mostEventsPerTurn = 10_000
+    /// When the publisher first hears how this host is doing: when it has what is banned, as a rule.
+    static let firstState: Duration = .seconds(5)
     /// Bans that end in one turn.
     static let mostEndsPerTurn = 10_000
 
     private var source: BroadcastSource
     private var client: RequestClient
     private var troubles = RateLimit(burst: 2, interval: .seconds(60))
+    /// When the publisher is to hear again how this host is doing.
+    private var stateDue: ContinuousClock.Instant
+    /// Whether what is under way is a STATE; a question takes its place at any time.
+    private var isStateUnderWay = false
     private let protection: Protection
     private let enforcers: [any Enforcer]
     private let settings: SubscriberSettings
@@ -46,9 +52,7 @@ struct SubscriberService: ~Copyable {
     private var polled = PollSet()
     private var random = SystemRandomNumberGenerator()
     private var malformed = RateLimit(burst: 5, interval: .seconds(10))
-    private var refusals = RateLimit(burst: 20, interval: .seconds(1))
-    /// Two publishers that both broadcast differ in each frame.
-    private var surprises = RateLimit(burst: 10, interval: .seconds(10))
+    private var notices: IntakeNotices
 
     init(
         source: consuming BroadcastSource, client: consuming RequestClient, former: CatchUp.Position? = nil, protection: Protection,
@@ -62,9 +66,11 @@ struct SubscriberService: ~Copyable {
         self.settings = settings
         self.limits = limits
         self.log = log
+        notices = IntakeNotices(log: log)
         intake = BroadcastIntake(origin: now, former: former)
         silence = SilenceWatch(now: now)
         readyDeadline = now + limits.ready
+        stateDue = now + SubscriberService.firstState
     }
 
     /// Runs until it was told to end and has drained. Bans stay in place.
@@ -81,6 +87,7 @@ struct SubscriberService: ~Copyable {
             if drainDeadline == nil {
                 try receive(links, now)
                 try receiveAnswer(links, now)
+                try sendState(now)
             }
             pass(intake.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
             for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: now) }
@@ -99,7 +106,7 @@ struct SubscriberService: ~Copyable {
         if drainDeadline == nil {
             source.add(to: &polled)
             client.add(to: &polled)
-            deadlines += [silence.deadline, client.deadline]
+            deadlines += [silence.deadline, client.deadline, client.isIdle ? stateDue : nil]
         }
         for enforcer in enforcers {
             enforcer.add(to: &polled)
@@ -175,6 +182,7 @@ struct SubscriberService: ~Copyable {
     /// Takes the publisher's answer to what was asked, or asks again later.
     private mutating func receiveAnswer(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
         guard let delivery = try client.advance(now: now) else { return }
+        if isStateUnderWay { return try take(stateAnswer: delivery, links, now) }
         let answer: SyncAnswer
         do throws(MessageError) {
             let message = try Message(frames: delivery.frames)
@@ -195,9 +203,10 @@ struct SubscriberService: ~Copyable {
     private mutating func handle(
         _ result: BroadcastIntake.Result, _ links: Links, _ now: ContinuousClock.Instant, isAnswer: Bool = false
     ) throws(ZeroMQError) {
-        report(result, now)
+        notices.report(result, at: intake.position, now)
         pass(result.changes)
         if let question = result.question {
+            isStateUnderWay = false
             // An answer that was neither of use nor a page on the way is no reason to ask again at once: the next may be like it.
             if isAnswer, result.fresh == 0, result.adopted == nil, question.after == nil {
                 client.sendLater(now: now) { question.message.frames }
@@ -213,32 +222,40 @@ struct SubscriberService: ~Copyable {
         }
     }
 
+    /// Tells the publisher how this host is doing, when nothing else is asked.
+    private mutating func sendState(_ now: ContinuousClock.Instant) throws(ZeroMQError) {
+        guard client.isIdle, now >= stateDue else { return }
+        stateDue = now + DaemonState.interval
+        isStateUnderWay = true
+        let wanted = intake.wanted
+        let json = SubscriberState(
+            position: intake.position, wanted: wanted.count, refused: wanted.refused(limit: SubscriberState.mostRefused),
+            refusedCount: wanted.refusedCount,
+            enforcers: enforcers.map { SubscriberState.Enforcing(name: $0.name, isSettled: $0.isSettled, version: $0.version) }
+        ).json
+        try client.send(now: now) { DaemonState(.subscriber, now: .now, json: json).message.frames }
+    }
+
+    /// Its answer has the publisher's term, by which a host that hears no broadcast learns of a new one.
+    private mutating func take(stateAnswer delivery: Delivery, _ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
+        let term: Term
+        do throws(MessageError) {
+            let message = try Message(frames: delivery.frames)
+            if let refusal = RequestRefusal(message) {
+                // A publisher that takes no states is no harm; one that stands by is not the one to tell.
+                if refusal.code == .standby { client.retryLater(now: now, onNextEndpoint: true) }
+                return
+            }
+            term = try DaemonState.term(of: message)
+        } catch {
+            if let note = troubles.heldBackNote(at: now) { log.error("skipped a malformed answer: \(error)\(note)") }
+            return
+        }
+        try handle(intake.noticed(term, now: now), links, now)
+    }
+
     private func pass(_ changes: [WantedSet.Change]) {
         for change in changes { for enforcer in enforcers { enforcer.take(change) } }
-    }
-
-    private mutating func report(_ result: BroadcastIntake.Result, _ now: ContinuousClock.Instant) {
-        if let adopted = result.adopted {
-            let doubt =
-                adopted.isCertain
-                ? "" : "; what it lacks stays for \(WantedSet.doubt.components.seconds / 60) minutes, since it is new to this host"
-            say("the publisher has \(adopted.count) bans\(doubt)", now)
-        }
-        if let question = result.question, question.after == nil, !question.wantsAll, result.adopted == nil {
-            say("asking for what was announced behind number \(question.last)", now)
-        }
-        if result.isUpToDate, let position = intake.position {
-            say("up to date, at number \(position.last) of term \(position.term)", now)
-        }
-        for refused in result.refused {
-            guard let note = refusals.heldBackNote(at: now) else { continue }
-            let event = refused.announcement
-            log.notice("not banned here: \(event.address) of \(event.host), jail \(event.jail): \(refused.rule)\(note)")
-        }
-    }
-
-    private mutating func say(_ text: String, _ now: ContinuousClock.Instant) {
-        if let note = surprises.heldBackNote(at: now) { log.notice("\(text)\(note)") }
     }
 }
 

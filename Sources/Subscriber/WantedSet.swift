@@ -80,6 +80,9 @@ public struct WantedSet: Sendable {
     /// Addresses that the cluster bans and this host refuses to.
     public var refusedCount: Int { refusals.count }
 
+    /// Some of those, in no order.
+    public func refused(limit: Int) -> [Address] { Array(refusals.keys.prefix(limit)) }
+
     public func contains(_ address: Address) -> Bool { wanted[address] != nil }
 
     /// Those that should be enforced, in no order.
