@@ -75,4 +75,19 @@ import Testing
             }
         }
     }
+
+    @Test func withoutAPublisherAHostGoesOnEnforcingAndLetsBansEndAtTheirTime() async throws {
+        try await Lab.with(hosts: 2, bantime: "25s") { lab in
+            try await lab.startDaemons()
+            try await lab.host(1).loginFailure(from: "203.0.113.1")
+            try await eventually("the ban everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.1"]) }
+            let banned = ContinuousClock.now
+            let pid = try #require(pid_t(lab.host(1).file("publisher.pid").filter(\.isNumber)))
+            #expect(kill(pid, SIGKILL) == 0)
+            try await eventually("its end") { kill(pid, 0) != 0 }
+            #expect(try await everyHost(of: lab, enforces: ["203.0.113.1"]))
+            try await eventually("the end of the ban", within: .seconds(60)) { try await everyHost(of: lab, enforces: []) }
+            #expect(ContinuousClock.now - banned > .seconds(15), "it did not end early")
+        }
+    }
 }
