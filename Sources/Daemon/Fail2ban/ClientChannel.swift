@@ -15,8 +15,8 @@ public struct ClientChannel: ~Copyable {
 
     /// What the client prints when it waits (fail2ban/client/fail2banclient.py, input_command), at the start of a line.
     private static let prompt = Array("fail2ban> ".utf8)
-    /// Bytes of an answer that are kept: the list of a million addresses has half of it.
-    private static let mostBytes = 64 * 1024 * 1024
+    /// Bytes of an answer that are kept: the list of a million bans with their ends has half of it.
+    private static let mostBytes = 128 * 1024 * 1024
     /// Bytes read in one turn of the loop.
     private static let mostBytesPerTurn = 1024 * 1024
 
