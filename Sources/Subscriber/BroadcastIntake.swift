@@ -44,6 +44,13 @@ public struct BroadcastIntake: Sendable {
     /// Up to where everything was applied; `nil` before the first snapshot.
     public var position: CatchUp.Position? { catchUp.position }
 
+    /// The place to be remembered; `nil` while it is not certain that what the publisher lacks is over. A start within that time must not
+    /// take the publisher for one that knows, so it goes by the place before.
+    public func certainPosition(now: ContinuousClock.Instant) -> CatchUp.Position? {
+        guard let complete = wanted.completeFrom, complete <= now else { return nil }
+        return position
+    }
+
     /// The first question.
     public mutating func begin(now: ContinuousClock.Instant) -> Result { perform(catchUp.begin(), now: now) { _ in nil } }
 

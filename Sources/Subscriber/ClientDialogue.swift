@@ -33,6 +33,8 @@ struct ClientDialogue: Sendable {
     private var awaited: Set<Address> = []
     /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
     private var watched: Set<Address> = []
+    /// What a fail2ban that was killed may have left in the firewall without knowing of it.
+    private var stranded = StrandedAddresses()
     /// Operators' unbans in all jails, which a restoring fail2ban may undo where no list of this jail shows it.
     private var orders = OperatorUnbans()
 
@@ -173,6 +175,13 @@ struct ClientDialogue: Sendable {
         case (.status, .banned(let list)):
             underWay = nil
             return listed(Set(list), wanted: wanted, now: now)
+        case (.sweep(let addresses), .count(let count)):
+            underWay = nil
+            work.measured(command, took: took)
+            present.formUnion(addresses)
+            watched.formUnion(addresses)
+            for address in addresses { work.unbans.append(address) }
+            return [.told(command, count: count, took: took)]
         case (.renew, .count(let count)):
             underWay = nil
             work.measured(command, took: took)
@@ -205,6 +214,7 @@ struct ClientDialogue: Sendable {
             listDue = now
         } else if count < expected || isUnsettling {
             // A fail2ban that has just restarted may restore the ban in a moment. The count of all jails cannot show it.
+            if count < expected { stranded.add(addresses) }
             watched.formUnion(addresses)
             agreements = 0
             hasListed = false
@@ -219,6 +229,7 @@ struct ClientDialogue: Sendable {
         // return shows no growth yet.
         let hasGrown = hasListed && actual.count > present.count
         let isRestoring = !hasListed || hasGrown
+        if !present.isSubset(of: actual) { stranded.add(watched) }
         awaited = awaited.union(present).subtracting(actual)
         present = actual
         isInformed = true
@@ -243,7 +254,10 @@ struct ClientDialogue: Sendable {
             }
         }
         agreements = agrees ? agreements + 1 : 0
-        if isSettled {
+        if isSettled, !stranded.isEmpty {
+            for address in stranded.take() where !wanted.contains(address) && !actual.contains(address) { work.sweeps.append(address) }
+            agreements = 0
+        } else if isSettled {
             awaited = []
             watched = []
         } else if version?.unbansEverywhere == true {
@@ -269,7 +283,9 @@ struct ClientDialogue: Sendable {
         if let command {
             work.putBack(command)
             if case .ban(let addresses) = command, failure.mayBeDone { present.formUnion(addresses) }
+            if failure.mayBeDone { stranded.add(command.addresses) }
         }
+        if version != nil { stranded.add(watched) }
         version = nil
         listDue = nil
         limit.outdate()

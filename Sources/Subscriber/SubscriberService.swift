@@ -51,6 +51,8 @@ struct SubscriberService: ~Copyable {
     private var drainDeadline: ContinuousClock.Instant?
     private var polled = PollSet()
     private var random = SystemRandomNumberGenerator()
+    /// Whether the place is to be remembered as soon as it is certain.
+    private var isPlaceOwed = false
     private var malformed = RateLimit(burst: 5, interval: .seconds(10))
     private var notices: IntakeNotices
 
@@ -90,9 +92,10 @@ struct SubscriberService: ~Copyable {
                 try sendState(now)
             }
             pass(intake.expire(now: now, limit: SubscriberService.mostEndsPerTurn))
+            if isPlaceOwed { follow(links, now) }
             for enforcer in enforcers { enforcer.advance(wanted: intake.wanted, now: now) }
             if let drainDeadline, now >= drainDeadline || enforcers.allSatisfy({ $0.isDrained }) {
-                if let position = intake.position { links.follow(position) }
+                follow(links, now)
                 return
             }
         }
@@ -215,7 +218,8 @@ struct SubscriberService: ~Copyable {
             }
         }
         guard result.isUpToDate else { return }
-        if let position = intake.position { links.follow(position) }
+        isPlaceOwed = true
+        follow(links, now)
         if readyDeadline != nil {
             readyDeadline = nil
             links.ready()
@@ -252,6 +256,13 @@ struct SubscriberService: ~Copyable {
             return
         }
         try handle(intake.noticed(term, now: now), links, now)
+    }
+
+    /// Has the place remembered, or owes it until it is certain.
+    private mutating func follow(_ links: Links, _ now: ContinuousClock.Instant) {
+        guard let position = intake.certainPosition(now: now) else { return }
+        links.follow(position)
+        isPlaceOwed = false
     }
 
     private func pass(_ changes: [WantedSet.Change]) {

@@ -59,9 +59,6 @@ import ZeroMQ
                 print("restarted with \(count) active bans in \(took)")
                 let hasAll = "the publisher has \(count) bans"
                 try await eventually("its snapshot", within: .seconds(60)) { cluster.log.contains(hasAll) }
-                // A start gives up waiting after 3 s, and says so; a million take longer.
-                let wasReady = !cluster.log.contains("nothing yet from the publisher")
-                #expect(wasReady || count > 100_000)
             }
         }
     }

@@ -46,25 +46,31 @@ private struct HostilePublisher: ~Copyable {
         return try #require(nil, "neither a request nor a subscription came")
     }
 
-    /// The monitor's next report, and the frames that an answer begins with. Its states and lists are answered as they should be.
-    mutating func nextReport() throws -> (report: Report, envelope: [[UInt8]]) {
+    /// The next request of this verb, and the frames that an answer begins with. What daemons tell besides is answered as it should be.
+    private mutating func next(_ verb: Message.Verb) throws -> (message: Message, envelope: [[UInt8]]) {
         while true {
             let delivery = try next { try $0.requests.receive() }
             let (envelope, message) = (Array(delivery.frames.prefix(2)), try Message(frames: Array(delivery.frames.dropFirst(2))))
             let term = Term(id: 7)
             switch message.verb {
-            case .report: return (try Report(message), envelope)
+            case verb: return (message, envelope)
             case .state: _ = try requests.send(envelope + DaemonState.answer(term: term).frames)
-            default: _ = try requests.send(envelope + Acknowledgement(term: term, position: 0, refused: []).message.frames)
+            case .holds: _ = try requests.send(envelope + Acknowledgement(term: term, position: 0, refused: []).message.frames)
+            default: Issue.record("\(message.verb) came, and \(verb) was awaited")
             }
         }
     }
 
+    /// The monitor's next report, and the frames that an answer begins with.
+    mutating func nextReport() throws -> (report: Report, envelope: [[UInt8]]) {
+        let (message, envelope) = try next(.report)
+        return (try Report(message), envelope)
+    }
+
     /// Waits for a subscriber's next question and answers it.
     mutating func answerQuestion(_ answer: (SyncRequest) throws -> [[UInt8]]) throws {
-        let delivery = try next { try $0.requests.receive() }
-        let question = try SyncRequest(Message(frames: Array(delivery.frames.dropFirst(2))))
-        _ = try requests.send(Array(delivery.frames.prefix(2)) + (try answer(question)))
+        let (message, envelope) = try next(.sync)
+        _ = try requests.send(envelope + (try answer(try SyncRequest(message))))
     }
 
     mutating func awaitSubscriber() throws { _ = try next { try $0.broadcasts.receive() } }

@@ -102,6 +102,15 @@ struct ServiceUnderTest: ~Copyable {
         }
     }
 
+    /// Lets the loop turn until the publisher has the whole list.
+    mutating func awaitHealing() throws {
+        let end = ContinuousClock.now + .seconds(20)
+        while healedTerm == nil {
+            guard ContinuousClock.now < end else { throw NoReport() }
+            _ = try turn(.acknowledge)
+        }
+    }
+
     /// Lets the loop turn for some time. - Returns: the events of the reports that came.
     mutating func events(during duration: Duration) throws -> [Event] {
         let end = ContinuousClock.now + duration

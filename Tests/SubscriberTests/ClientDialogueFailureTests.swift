@@ -46,6 +46,65 @@ import Wire
         #expect(rig.dialogue.isSettled)
     }
 
+    @Test mutating func whatAKilledFail2banLeftInTheFirewallIsClearedAway() throws {
+        settle()
+        try rig.ban("192.0.2.1", "192.0.2.2", "192.0.2.3")
+        rig.tellAll()
+        rig.fail2ban.kill()
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 0
+        // Lifted before it is restored: its row is gone, and it comes back.
+        try rig.unban("192.0.2.1")
+        rig.tellAll()
+        rig.fail2ban.restore(3)
+        #expect(rig.fail2ban.firewall.count == 3)
+        rig.fail2ban.kill()
+        rig.tellAll()
+        rig.pass(.seconds(2))
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 100
+        rig.pass(.seconds(60))
+        #expect(rig.fail2ban.firewall == Set(try addresses("192.0.2.2", "192.0.2.3")))
+        #expect(rig.fail2ban.banned == rig.fail2ban.firewall && rig.dialogue.isSettled)
+    }
+
+    @Test mutating func whatAKilledFail2banLeftInTheFirewallIsClearedAwayThoughNobodyNoticedTheKill() throws {
+        settle()
+        try rig.ban("192.0.2.1", "192.0.2.2", "192.0.2.3")
+        rig.tellAll()
+        rig.fail2ban.kill()
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 0
+        try rig.unban("192.0.2.1")
+        rig.tellAll()
+        rig.fail2ban.restore(3)
+        rig.fail2ban.kill()
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 0.1
+        rig.pass(.seconds(120))
+        #expect(rig.fail2ban.firewall == Set(try addresses("192.0.2.2", "192.0.2.3")))
+        #expect(rig.fail2ban.banned == rig.fail2ban.firewall && rig.dialogue.isSettled)
+    }
+
+    @Test mutating func aBanThatIsWantedAgainIsNotClearedAway() throws {
+        settle()
+        try rig.ban("192.0.2.1", "192.0.2.2")
+        rig.tellAll()
+        rig.fail2ban.kill()
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 0
+        try rig.unban("192.0.2.1")
+        rig.tellAll()
+        rig.fail2ban.restore(2)
+        rig.fail2ban.kill()
+        rig.tellAll()
+        try rig.ban("192.0.2.1")
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 100
+        rig.pass(.seconds(60))
+        #expect(rig.fail2ban.firewall == Set(try addresses("192.0.2.1", "192.0.2.2")) && rig.dialogue.isSettled)
+    }
+
     @Test mutating func whatFail2banRestoresByItselfIsNotBannedBesides() throws {
         settle()
         for index in 0..<100 {

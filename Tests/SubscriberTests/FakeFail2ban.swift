@@ -21,6 +21,10 @@ struct FakeFail2ban {
     var limit: Int? = 86_400
     /// When the jail itself lifts each of its bans.
     private var ends: [Address: ContinuousClock.Instant] = [:]
+    /// What its database has of the jail.
+    private var rows: Set<Address> = []
+    /// What the firewall refuses.
+    private(set) var firewall: Set<Address> = []
     /// What another jail bans.
     var elsewhere: Set<Address> = []
     /// The model's clock.
@@ -44,12 +48,22 @@ struct FakeFail2ban {
     /// - Returns: Whether it was not banned.
     @discardableResult
     private mutating func insert(_ address: Address) -> Bool {
-        ends.updateValue(now + .seconds(limit ?? 1_000_000_000), forKey: address) == nil
+        rows.insert(address)
+        firewall.insert(address)
+        return ends.updateValue(now + .seconds(limit ?? 1_000_000_000), forKey: address) == nil
     }
 
     mutating func stop() {
         isUp = false
         restoring = banned.union(restoring).sorted()
+        ends = [:]
+        firewall = []
+    }
+
+    /// `kill -9`: the firewall stays as it is, and the next start knows what the database has.
+    mutating func kill() {
+        isUp = false
+        restoring = rows.sorted()
         ends = [:]
     }
 
@@ -59,7 +73,12 @@ struct FakeFail2ban {
     mutating func restore(_ count: Int) {
         guard isUp else { return }
         var rest = count
-        while rest > 0, let address = restoring.popLast() { if insert(address) { rest -= 1 } }
+        while rest > 0, let address = restoring.popLast() {
+            // The row of one that was lifted meanwhile is gone; it is restored all the same.
+            let hasRow = rows.contains(address)
+            if insert(address) { rest -= 1 }
+            if !hasRow { rows.remove(address) }
+        }
     }
 
     mutating func answer(_ command: ClientCommand) -> ClientReply {
@@ -72,7 +91,7 @@ struct FakeFail2ban {
             let others = elsewhere.count
             elsewhere.subtract(addresses)
             return .count(remove(addresses) + others - elsewhere.count)
-        case .limit, .list, .status, .actions, .ban, .renew, .unban: break
+        case .limit, .list, .status, .actions, .ban, .renew, .unban, .sweep: break
         }
         guard hasJail else { return .failure(.unknownJail) }
         switch command {
@@ -80,7 +99,7 @@ struct FakeFail2ban {
         case .list: return .listed(ends.mapValues { now.duration(to: $0) })
         case .status: return .banned(Array(banned))
         case .actions: return .actions(actions)
-        case .ban(let addresses):
+        case .ban(let addresses), .sweep(let addresses):
             var count = 0
             for address in addresses {
                 if indigestible.contains(address) { return .failure(.refused("invalid literal")) }
@@ -97,7 +116,11 @@ struct FakeFail2ban {
 
     private mutating func remove(_ addresses: [Address]) -> Int {
         addresses.reduce(0) { count, address in
-            if ends.removeValue(forKey: address) != nil { return count + 1 }
+            rows.remove(address)
+            if ends.removeValue(forKey: address) != nil {
+                firewall.remove(address)
+                return count + 1
+            }
             // Of a prefix that is not banned itself, all the members.
             let members = address.isSingle ? [] : banned.filter { address.contains($0) }
             for member in members { ends[member] = nil }
