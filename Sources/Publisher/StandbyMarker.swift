@@ -27,8 +27,15 @@ struct StandbyMarker {
     }
 
     /// What `status` says of a publisher that runs. Never called in its own process, see ``PidFile/holder(of:)``.
-    static func role(_ configuration: Configuration) throws -> String {
-        if try PidFile.holder(of: StandbyMarker(configuration).activePath) != .nobody { return "active" }
+    ///
+    /// - Returns: `nil` when this user may not look into `statedir`.
+    static func role(_ configuration: Configuration) throws(PidFileError) -> String? {
+        do throws(PidFileError) {
+            if try PidFile.holder(of: StandbyMarker(configuration).activePath) != .nobody { return "active" }
+        } catch {
+            guard error.exitStatus == .permission else { throw error }
+            return nil
+        }
         return mustStandBy(configuration) ? "standby" : "starting"
     }
 

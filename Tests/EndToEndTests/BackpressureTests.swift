@@ -52,7 +52,7 @@ import ZeroMQ
                 #expect(peaks[1] < 150 + thousands * 2, "the publisher")
                 #expect(peaks[2] < 150 + thousands, "the subscriber")
 
-                // `restart` returns when the new one has applied all that is banned: its snapshot comes in pages.
+                // `restart` returns when the new one has applied all that is banned, whose snapshot comes in pages; after 3 s in any case.
                 let restart = ContinuousClock.now
                 try await LoopbackCluster.program("fail2ban-subscriber", "restart", "-c", cluster.configuration)
                 let took = ContinuousClock.now - restart
