@@ -44,8 +44,5 @@ public enum PublisherProgram: Service {
         }
     }
 
-    public static func detail(_ configuration: Configuration) -> String? {
-        // Who may not look into statedir is told that it runs, and no more.
-        try? StandbyMarker.role(configuration)
-    }
+    public static func detail(_ configuration: Configuration) throws -> String? { try StandbyMarker.role(configuration) }
 }
