@@ -40,8 +40,7 @@ struct AuthorizeCommand: OperatorCommand {
             return try hosts.authorize(AuthorizedHosts.Host(name: host, roles: roles, key: key, addresses: addresses))
         }
         let old = replaced.filter { $0.key != key }.map { "; its old key \($0.key) is not valid any more" }.joined()
-        let restart = replaced.isEmpty ? "" : restartNote(configuration)
-        return "authorised \(host) as \(AuthorizedHosts.text(of: roles, separator: ", "))\(old)\n\(restart)"
+        return "authorised \(host) as \(AuthorizedHosts.text(of: roles, separator: ", "))\(old)\n"
     }
 }
 
@@ -50,10 +49,4 @@ private func rolesArgument(_ text: String) throws -> Set<AuthorizedHosts.Role> {
         throw ValidationError("allowed are \(AuthorizedHosts.allRoles), separated by commas without blanks.")
     }
     return roles
-}
-
-/// How a publisher that runs shuts out what a host lost, connections that stand too; a new key it learns when the host connects.
-func restartNote(_ configuration: Configuration) -> String {
-    let option = configuration.path == Configuration.defaultPath ? "" : " -c \(shellQuoted(configuration.path))"
-    return "a publisher that runs takes it up by: fail2ban-publisher restart\(option)\n"
 }

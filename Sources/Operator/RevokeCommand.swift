@@ -25,6 +25,6 @@ struct RevokeCommand: OperatorCommand {
             }
             return removed.map(\.key.z85).joined(separator: " and ")
         }
-        return "revoked \(host), which had the key \(keys)\n" + restartNote(configuration)
+        return "revoked \(host), which had the key \(keys); a publisher that runs cuts it off within a second\n"
     }
 }

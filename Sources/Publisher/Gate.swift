@@ -7,6 +7,9 @@ import ZeroMQ
 
 /// Says who is admitted: by key on the encrypted endpoints, by address on the plain ones.
 struct Gate {
+    /// How often it is looked whether `authorized_hosts` was changed: one stat(2), when the loop is awake anyway.
+    static let lookInterval: Duration = .milliseconds(500)
+
     private let keys: KeyDirectory
     private let plainAllow: [Address]
     private let logger: Logger
@@ -14,21 +17,44 @@ struct Gate {
     private var reloads = RateLimit(burst: 5, interval: .seconds(1))
     /// The keys that may connect, as the file was when it was last read.
     private(set) var hosts: AuthorizedHosts
+    private var stamp: FileStamp?
+    private var nextLook: ContinuousClock.Instant
+    private var isRevoked = false
 
     init(keys: KeyDirectory, plainAllow: [Address], logger: Logger) throws {
         self.keys = keys
         self.plainAllow = plainAllow
         self.logger = logger
+        // Before it is read: what changes meanwhile shows at the next look.
+        stamp = keys.authorizedHostsStamp
+        nextLook = .now + Gate.lookInterval
         hosts = try keys.authorizedHosts()
+    }
+
+    /// Reads `authorized_hosts` again if it was changed since it was read. To be called in every turn of the loop.
+    mutating func look(now: ContinuousClock.Instant) {
+        guard now >= nextLook else { return }
+        nextLook = now + Gate.lookInterval
+        if keys.authorizedHostsStamp != stamp { reload() }
     }
 
     /// Reads `authorized_hosts` again. With an error in the file the keys stay as they were.
     mutating func reload() {
+        stamp = keys.authorizedHostsStamp
         do {
-            hosts = try keys.authorizedHosts()
+            let next = try keys.authorizedHosts()
+            if next.takesAway(from: hosts) { isRevoked = true }
+            if next != hosts { logger.notice("authorized_hosts was changed: \(next.hosts.count) keys") }
+            hosts = next
         } catch {
             logger.error("\(error); the keys stay as they were")
         }
+    }
+
+    /// Whether somebody lost a key or a role since this was last asked, so that the connections which stand must be admitted anew.
+    mutating func takeRevocation() -> Bool {
+        defer { isRevoked = false }
+        return isRevoked
     }
 
     /// The answer to a connection that asks to be admitted.

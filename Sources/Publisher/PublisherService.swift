@@ -142,6 +142,7 @@ struct PublisherService: ~Copyable {
         try polled.wait(until: deadline)
 
         noteClockStep()
+        gate.look(now: .now)
         if polled.isReadable(resolved) { takeNames() }
         try admitConnections()
         try countSubscribers()
@@ -157,6 +158,11 @@ struct PublisherService: ~Copyable {
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
         keepHouse(rows: rows)
+        if gate.takeRevocation() {
+            logger.notice("a key or a role was taken away: all connections are made anew")
+            try sockets.renew()
+            subscribers = 0
+        }
         return polled.isReadable(signal) ? signals.next() : nil
     }
 

@@ -27,10 +27,12 @@ struct PublisherSockets: ~Copyable {
     /// Bytes of one frame on the plain endpoints: enough to see that a frame is oversized and to answer `NAK`.
     static let largestPlainFrame: Int64 = 4096
 
+    private let context: Context
+    private let key: SecretKey
     /// ROUTER for requests.
-    let requests: Socket
+    private(set) var requests: Socket
     /// XPUB for broadcasts; it reads who subscribes.
-    let broadcasts: Socket
+    private(set) var broadcasts: Socket
     /// The same for clients of fail2ban-zmq-tools, when they are served.
     let plainRequests: Socket?
     let plainBroadcasts: Socket?
@@ -42,11 +44,7 @@ struct PublisherSockets: ~Copyable {
         var endpoints: [String] = []
         let requests = try PublisherSockets.requestSocket(in: context, key: key)
         endpoints.append(try requests.bind(settings.replyBind.description))
-
-        let broadcasts = try Socket(.publisher, in: context)
-        try PublisherSockets.limitBroadcasts(broadcasts, perSubscriber: PublisherSockets.framesPerSubscriber)
-        try broadcasts.everySubscription()
-        try broadcasts.curveServer(key, domain: Domain.broadcasts)
+        let broadcasts = try PublisherSockets.broadcastSocket(in: context, key: key)
         endpoints.append(try broadcasts.bind(settings.broadcasterBind.description))
 
         var plainRequests: Socket?
@@ -65,11 +63,24 @@ struct PublisherSockets: ~Copyable {
             endpoints.append(try socket.bind(endpoint.description))
             plainBroadcasts = consume socket
         }
+        self.context = context
+        self.key = key
         self.requests = requests
         self.broadcasts = broadcasts
         self.plainRequests = plainRequests
         self.plainBroadcasts = plainBroadcasts
         self.endpoints = endpoints
+    }
+
+    /// Ends all encrypted connections, since libzmq can't end a single one, and listens again at once. Who still has a key is back in a
+    /// moment and asks for what it missed; a request that was under way is sent again.
+    mutating func renew() throws(ZeroMQError) {
+        try requests.unbind(endpoints[0])
+        requests = try PublisherSockets.requestSocket(in: context, key: key)
+        _ = try requests.bind(endpoints[0])
+        try broadcasts.unbind(endpoints[1])
+        broadcasts = try PublisherSockets.broadcastSocket(in: context, key: key)
+        _ = try broadcasts.bind(endpoints[1])
     }
 
     /// The ROUTER for requests, as a standby has it too; not bound yet. An ``Authenticator`` of the same context must be there already.
@@ -78,6 +89,14 @@ struct PublisherSockets: ~Copyable {
         try limitRequests(requests, largestFrame: largestFrame)
         try requests.curveServer(key, domain: Domain.requests)
         return requests
+    }
+
+    private static func broadcastSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
+        let socket = try Socket(.publisher, in: context)
+        try limitBroadcasts(socket, perSubscriber: framesPerSubscriber)
+        try socket.everySubscription()
+        try socket.curveServer(key, domain: Domain.broadcasts)
+        return socket
     }
 
     private static func limitRequests(_ socket: borrowing Socket, largestFrame: Int64) throws(ZeroMQError) {

@@ -130,7 +130,6 @@ private struct Cluster {
         _ = try cluster.succeed("echo 'web2 monitor \(old) 192.0.2.2' >> keys1/authorized_hosts")
         let output = try cluster.succeed("fail2ban-cluster authorize web2 -c web1.conf -- '\(new)'")
         #expect(output.contains("its old key \(old) is not valid any more"))
-        #expect(output.contains("fail2ban-publisher restart -c \(cluster.path)/web1.conf"))
         let host = try #require(try cluster.hosts.last)
         #expect(host.key == new && host.addresses.map(\.description) == ["192.0.2.2"] && host.roles == [.monitor, .subscriber])
         try cluster.fail("fail2ban-cluster authorize web3 -c web1.conf -- '\(new)'", status: .failed, "web2 has this key already")
@@ -141,7 +140,7 @@ private struct Cluster {
         _ = try cluster.succeed("fail2ban-cluster init -c web1.conf")
         let key = try KeyPair.generate().publicKey
         _ = try cluster.succeed(authorizeCommand(try #require(Hostname("web2")), key) + " -c web1.conf")
-        #expect(try cluster.succeed("fail2ban-cluster revoke web2 -c web1.conf").hasPrefix("revoked web2, which had the key \(key)\n"))
+        #expect(try cluster.succeed("fail2ban-cluster revoke web2 -c web1.conf").hasPrefix("revoked web2, which had the key \(key); "))
         #expect(try cluster.hosts.map(\.name.description) == ["web1"])
         try cluster.fail("fail2ban-cluster revoke web2 -c web1.conf", status: .failed, "nothing to revoke")
     }

@@ -65,6 +65,14 @@ public struct AuthorizedHosts: Hashable, Sendable {
     /// What a host may do; `nil` when it does not belong to the cluster.
     public func roles(of name: Hostname) -> Set<Role>? { rolesByName[name] }
 
+    /// Whether somebody can do less by this than by `earlier`: a key or a role is gone, or is another host's.
+    public func takesAway(from earlier: AuthorizedHosts) -> Bool {
+        earlier.hosts.contains { old in
+            guard let new = byKey[old.key], new.name == old.name else { return true }
+            return !old.roles.isSubset(of: new.roles)
+        }
+    }
+
     /// Puts a host's line in place of all it had before, or at the end.
     ///
     /// - Returns: The lines replaced.

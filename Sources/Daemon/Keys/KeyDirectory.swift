@@ -48,6 +48,9 @@ public struct KeyDirectory: Hashable, Sendable {
         return try AuthorizedHosts(parsing: try authorized.read(longest: KeyDirectory.longestAuthorizedHosts), file: authorized.path)
     }
 
+    /// Changes when `authorized_hosts` does; `nil` while there is none.
+    public var authorizedHostsStamp: FileStamp? { FileStamp(path: authorized.path) }
+
     private func pair(of file: KeyFile) throws(ConfigurationError) -> KeyPair {
         try check()
         let secret = try file.readKey { SecretKey(z85: $0) }
