@@ -56,6 +56,12 @@ extension BanTable {
 
     // MARK: What a host holds
 
+    /// All addresses of which something is known, in no order.
+    var heldAddresses: [Address] { Array(records.keys) }
+
+    /// Whether a host or an order holds the address, as many as it takes to ban it or not.
+    func isHeld(_ address: Address) -> Bool { records[address].map { !$0.holds.isEmpty || $0.order != nil } ?? false }
+
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
     func holds(of host: Hostname) -> [HoldsDesk.Subject] {
         holders.indices.filter { holders[$0].host == host && !holders[$0].isPlain }.flatMap { index in

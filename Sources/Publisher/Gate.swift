@@ -20,6 +20,9 @@ struct Gate {
     private var stamp: FileStamp?
     private var nextLook: ContinuousClock.Instant
     private var isRevoked = false
+    private var isChanged = false
+    /// Who was admitted from where.
+    private var connected: [(host: Hostname, address: Address)] = []
 
     init(keys: KeyDirectory, plainAllow: [Address], logger: Logger) throws {
         self.keys = keys
@@ -43,9 +46,11 @@ struct Gate {
         stamp = keys.authorizedHostsStamp
         do {
             let next = try keys.authorizedHosts()
+            guard next != hosts else { return }
             if next.takesAway(from: hosts) { isRevoked = true }
-            if next != hosts { logger.notice("authorized_hosts was changed: \(next.hosts.count) keys") }
+            logger.notice("authorized_hosts was changed: \(next.hosts.count) keys")
             hosts = next
+            isChanged = true
         } catch {
             logger.error("\(error); the keys stay as they were")
         }
@@ -57,6 +62,18 @@ struct Gate {
         return isRevoked
     }
 
+    /// Who belongs to the cluster, if that changed since this was last asked.
+    mutating func takeHosts() -> AuthorizedHosts? {
+        defer { isChanged = false }
+        return isChanged ? hosts : nil
+    }
+
+    /// The hosts that were admitted since this was last asked, and where they are.
+    mutating func takeConnected() -> [(host: Hostname, address: Address)] {
+        defer { connected = [] }
+        return connected
+    }
+
     /// The answer to a connection that asks to be admitted.
     mutating func verdict(_ credentials: Authenticator.Credentials) -> Authenticator.Verdict {
         var outcome = userID(of: credentials)
@@ -66,7 +83,11 @@ struct Gate {
             outcome = userID(of: credentials)
         }
         switch outcome {
-        case .success(let userID): return .admit(userID: userID)
+        case .success(let userID):
+            if case .curve = credentials.mechanism, let host = Hostname(userID), let address = Address(credentials.peerAddress) {
+                connected.append((host, address))
+            }
+            return .admit(userID: userID)
         case .failure(let reason):
             if let note = refusals.heldBackNote(at: .now) {
                 logger.warning("refused a connection from \(credentials.peerAddress): \(reason.rawValue)\(note)")

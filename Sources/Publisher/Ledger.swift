@@ -1,5 +1,6 @@
 // Stage 2, report -> admission -> journal -> broadcast: all that the publisher decided, and what of it is not yet on disk.
 
+import Daemon
 import Wire
 
 /// Takes what hosts, old clients and operators send, and gathers what one transaction must hold. A value without clock or I/O.
@@ -30,6 +31,7 @@ struct Ledger {
     var admission: Admission
     private(set) var table: BanTable
     private var holdsDesk: HoldsDesk
+    private var protectionReview = ProtectionReview()
     private(set) var pending = Batch()
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
@@ -99,6 +101,25 @@ struct Ledger {
 
     /// Whether ``compareLists(now:limit:)`` has something to do.
     var hasListsToCompare: Bool { holdsDesk.hasWork }
+
+    /// More may be protected than before: what is banned must be looked at again.
+    mutating func beginReview() { protectionReview = ProtectionReview(table.heldAddresses) }
+
+    /// Ends bans of what is protected, as if an operator had lifted them; looks at no more than `limit` addresses.
+    ///
+    /// - Parameter host: who lifts them: the publisher's own.
+    mutating func review(as host: Hostname, now: Timestamp, limit: Int) {
+        guard hasMoreToReview else { return }
+        for address in protectionReview.next(limit) where table.isHeld(address) && admission.neverBan.refusal(for: address) != nil {
+            let lifting = Event(
+                host: host, jail: .cluster, action: .unban, address: address, seen: now, admitted: now, cause: .operator)
+            record(lifting, isPlain: false, isMove: false, now: now)
+        }
+        if pending.isEmpty { protectionReview.keep() }
+    }
+
+    /// Whether ``review(as:now:limit:)`` has something to do.
+    var hasMoreToReview: Bool { protectionReview.hasMore }
 
     /// What lists changed that are compared to their end and are on disk, since this was last asked.
     mutating func takeComparedLists() -> [HoldsDesk.Outcome] { holdsDesk.takeFinished() }
@@ -195,6 +216,7 @@ struct Ledger {
         committedNumber = nextNumber
         table.keep()
         holdsDesk.keep()
+        protectionReview.keep()
         pending = Batch()
         return announcements
     }
@@ -204,6 +226,7 @@ struct Ledger {
         nextNumber = committedNumber
         table.takeBack()
         holdsDesk.takeBack()
+        protectionReview.takeBack()
         pending = Batch()
     }
 
@@ -230,4 +253,27 @@ struct Ledger {
     }
 
     private mutating func add(_ entry: JournalEntry, now: Timestamp) { pending.entries.append((admitted: now, entry: entry)) }
+}
+
+/// Goes through addresses in portions, and back to what is on disk when the journal refuses.
+private struct ProtectionReview {
+    private var addresses: [Address]
+    private var looked = 0
+    private var kept = 0
+
+    init(_ addresses: [Address] = []) { self.addresses = addresses }
+
+    var hasMore: Bool { looked < addresses.count }
+
+    mutating func next(_ limit: Int) -> ArraySlice<Address> {
+        defer { looked = min(looked + limit, addresses.count) }
+        return addresses[looked..<min(looked + limit, addresses.count)]
+    }
+
+    mutating func keep() {
+        kept = looked
+        if !hasMore { self = ProtectionReview() }
+    }
+
+    mutating func takeBack() { looked = kept }
 }

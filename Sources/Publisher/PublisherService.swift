@@ -16,6 +16,8 @@ struct PublisherService: ~Copyable {
     static let rowsPerTurn = 10_000
     /// Addresses whose end is looked at in one turn, so that a million that fall due together don't stop the loop.
     static let endsPerTurn = 2000
+    /// Addresses that are looked at in one turn when something more is protected.
+    static let reviewedPerTurn = 10_000
     /// Holds of hosts' lists that are compared in one turn.
     static let listedPerTurn = 2000
     /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
@@ -26,7 +28,8 @@ struct PublisherService: ~Copyable {
     private let clock = SteadyClock()
     private let term: Term
     private let journal: Journal
-    private let names: NameResolution
+    private let host: Hostname
+    private let protection: ClusterProtection
     private var gate: Gate
     private var authenticator: Authenticator
     private var sockets: PublisherSockets
@@ -55,11 +58,10 @@ struct PublisherService: ~Copyable {
         let maximumBanTime = settings.maxBanTime.milliseconds
         let lock = try PidFile(path: general.stateDirectory + "/journal.lock")
         let journal = try Journal(path: Journal.path(in: general.stateDirectory))
-        let neverBan = NeverBan(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
-        let names = try NameResolution()
-        try names.resolve(neverBan.names)
+        let protection = try ClusterProtection(
+            settings, hosts: gate.hosts, stateDirectory: general.stateDirectory, log: logger)
         var ledger = Ledger(
-            admission: Admission(neverBan: neverBan, maximumBanTime: maximumBanTime),
+            admission: Admission(neverBan: protection.rules, maximumBanTime: maximumBanTime),
             table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds)
         let resumption = try Resumption(&ledger, from: journal, now: clock.now)
         let term = resumption.term
@@ -78,7 +80,8 @@ struct PublisherService: ~Copyable {
         self.lock = lock
         self.ledger = ledger
         self.term = term
-        self.names = names
+        host = general.hostname
+        self.protection = protection
         self.gate = gate
         self.authenticator = authenticator
         self.sockets = sockets
@@ -86,9 +89,6 @@ struct PublisherService: ~Copyable {
         housekeeping = Housekeeping(tables: resumption.tables, retention: settings.retention, now: .now)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
-        // Nobody is admitted before the names in ignoreip are known, unless they can't be resolved.
-        if !names.awaitOutcomes(upTo: .seconds(5)) { logger.warning("not all names in ignoreip are resolved yet") }
-        takeNames()
     }
 
     /// Runs until a signal ends it. The turn in which it comes is finished: what was taken in is on disk, answered and broadcast; who
@@ -111,21 +111,8 @@ struct PublisherService: ~Copyable {
     private mutating func reload(_ lifecycle: Lifecycle) {
         lifecycle.reload { configuration in
             guard let settings = configuration.publisher else { return }
-            try names.resolve(NeverBan(ignoreip: settings.ignoreip).names)
-            ledger.admission.neverBan.reconfigure(
-                ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
+            try protection.reload(settings)
             gate.reload()
-        }
-    }
-
-    /// Takes over the addresses of names in `ignoreip` that were resolved beside the loop.
-    private mutating func takeNames() {
-        for outcome in names.take() {
-            if let failure = outcome.failure {
-                logger.warning("ignoreip: \(outcome.name) is not resolved: \(failure); its last known addresses stay protected")
-            } else {
-                ledger.admission.neverBan.resolve(outcome.name, to: outcome.addresses)
-            }
         }
     }
 
@@ -138,19 +125,20 @@ struct PublisherService: ~Copyable {
         polled.add(sockets.broadcasts)
         sockets.addPlain(to: &polled)
         let signal = polled.add(descriptor: signals.descriptor)
-        let resolved = polled.add(descriptor: names.descriptor)
+        protection.add(to: &polled)
         try polled.wait(until: deadline)
 
         noteClockStep()
         gate.look(now: .now)
-        if polled.isReadable(resolved) { takeNames() }
         try admitConnections()
+        protect()
         try countSubscribers()
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
         if ContinuousClock.now >= notBefore {
             ledger.expire(now: clock.now, limit: PublisherService.endsPerTurn)
             ledger.compareLists(now: clock.now, limit: PublisherService.listedPerTurn)
+            ledger.review(as: host, now: clock.now, limit: PublisherService.reviewedPerTurn)
         }
         let rows = ledger.pending.entries.count
         let trouble = try writePending()
@@ -164,6 +152,15 @@ struct PublisherService: ~Copyable {
             subscribers = 0
         }
         return polled.isReadable(signal) ? signals.next() : nil
+    }
+
+    /// Takes over what is protected now; bans that it covers end.
+    private mutating func protect() {
+        if let hosts = gate.takeHosts() { protection.take(hosts) }
+        for (host, address) in gate.takeConnected() { protection.note(host, at: address) }
+        guard let rules = protection.news(now: .now) else { return }
+        ledger.admission.neverBan = rules
+        ledger.beginReview()
     }
 
     private mutating func noteClockStep() {
@@ -183,7 +180,7 @@ struct PublisherService: ~Copyable {
     /// When the loop must wake up though nothing came in: the next frame or beat, and the next end of a ban.
     private var deadline: ContinuousClock.Instant {
         let deadline = min(broadcaster.deadline, housekeeping.deadline(changed: ledger.table.changed.count))
-        if ledger.hasListsToCompare { return min(deadline, max(.now, notBefore)) }
+        if ledger.hasListsToCompare || ledger.hasMoreToReview { return min(deadline, max(.now, notBefore)) }
         guard let due = ledger.nextDue else { return deadline }
         let wait = max(due.milliseconds(since: clock.now), 0)
         return min(deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
