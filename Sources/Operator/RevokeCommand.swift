@@ -9,22 +9,36 @@ struct RevokeCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
         abstract: "Shut a host out of the cluster: its keys are not valid any more.",
-        discussion: "Run it on the publisher's host. What the host has banned stays banned until its time.")
+        discussion: """
+            Run it on the publisher's host. A publisher that runs cuts the host off within a second. What the host has banned stays banned \
+            until its time; with --withdraw it ends at once, on every host, unless others ban it too.
+            """)
 
     @Argument(help: "The host's name, as `hosts` shows it.", transform: hostArgument)
     var host: Hostname
+
+    @Flag(help: "End all that the host has banned, too. This host's key needs the role operator.")
+    var withdraw = false
 
     @OptionGroup var options: ConfigurationOption
 
     func perform(_ configuration: Configuration) throws -> String {
         let keys = try KeyDirectory(configuration.general.keyDirectory).changeAuthorizedHosts { hosts in
             let removed = hosts.remove(host)
-            guard !removed.isEmpty else {
+            // Withdrawing may have failed the first time, when the publisher was not there.
+            guard !removed.isEmpty || withdraw else {
                 throw ServiceError(
                     "\(host) is not authorised, so there is nothing to revoke", hint: "`fail2ban-cluster hosts` shows who is.")
             }
             return removed.map(\.key.z85).joined(separator: " and ")
         }
-        return "revoked \(host), which had the key \(keys); a publisher that runs cuts it off within a second\n"
+        var text = keys.isEmpty ? "" : "revoked \(host), which had the key \(keys); a publisher that runs cuts it off within a second\n"
+        if withdraw {
+            // The publisher reads authorized_hosts before it takes the order, so the host can't ban again behind it.
+            var conversation = try Conversation(configuration)
+            _ = try conversation.ask { Order(withdrawing: host, now: .now).message }
+            text += "withdrawn: all that \(host) banned\n"
+        }
+        return text
     }
 }

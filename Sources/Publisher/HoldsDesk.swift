@@ -105,6 +105,9 @@ struct HoldsDesk {
         lists[event.host]?.touched.insert(Subject(jail: event.jail, address: event.address))
     }
 
+    /// Whatever the host says that it holds counts no more.
+    mutating func forget(_ host: Hostname) { lists[host] = nil }
+
     // MARK: The comparison
 
     /// Whether ``next(limit:table:admission:now:)`` has something to compare.

@@ -141,12 +141,26 @@ struct Ledger {
 
     /// Takes an operator's order, all of it or nothing.
     mutating func take(_ order: Order, from host: Hostname, now: Timestamp) -> Admission.Refusal? {
+        if let suspect = order.host {
+            withdraw(suspect, now: now)
+            return nil
+        }
         switch admission.admit(order, from: host, now: now) {
         case .success(let events):
             for event in events { record(event, isPlain: false, isMove: false, now: now) }
             return nil
         case .failure(let refusal):
             return refusal
+        }
+    }
+
+    /// Ends all that a host holds, as if it had lifted it. What others hold too stays banned.
+    private mutating func withdraw(_ host: Hostname, now: Timestamp) {
+        holdsDesk.forget(host)
+        for subject in table.holds(of: host) {
+            let lifting = Event(
+                host: host, jail: subject.jail, action: .unban, address: subject.address, seen: now, admitted: now, cause: .lifted)
+            record(lifting, isPlain: false, isMove: false, now: now)
         }
     }
 

@@ -129,7 +129,7 @@ struct PublisherService: ~Copyable {
         try polled.wait(until: deadline)
 
         noteClockStep()
-        gate.look(now: .now)
+        gate.look()
         try admitConnections()
         protect()
         try countSubscribers()

@@ -1,4 +1,4 @@
-// What travels: an operator's order to ban addresses, or to lift every ban of them.
+// What travels: an operator's order to ban addresses, to lift every ban of them, or to undo all that one host did.
 
 /// An order stands above the holds of hosts. Only keys with the role operator may give one.
 public struct Order: Sendable, Equatable {
@@ -7,6 +7,8 @@ public struct Order: Sendable, Equatable {
         case ban
         /// End all present holds and orders of the addresses.
         case unban
+        /// End all that one host holds.
+        case withdraw
     }
 
     public var command: Command
@@ -16,7 +18,10 @@ public struct Order: Sendable, Equatable {
     public var end: BanEnd
     /// The operator's reason, for the history; one line.
     public var note: String
+    /// What is banned or unbanned; empty for `withdraw`.
     public var addresses: [Address]
+    /// Whose holds `withdraw` ends; `nil` for the others.
+    public var host: Hostname?
 
     /// The most addresses in one order, so that it fits the body; who has more sends more orders.
     public static let addressLimit = 1000
@@ -27,6 +32,12 @@ public struct Order: Sendable, Equatable {
         self.end = end
         self.note = note
         self.addresses = addresses
+    }
+
+    /// Ends all that a host holds.
+    public init(withdrawing host: Hostname, now: Timestamp, note: String = "") {
+        self.init(.withdraw, now: now, note: note, addresses: [])
+        self.host = host
     }
 
     /// - Throws: when a field is missing or bad, or an address is not one: an order is done whole or not at all.
@@ -40,8 +51,12 @@ public struct Order: Sendable, Equatable {
             guard let address = Address(bytes: line) else { throw .malformed("address in line \(addresses.count + 1)") }
             addresses.append(address)
         }
-        guard (1...Order.addressLimit).contains(addresses.count) else { throw .malformed("\(addresses.count) addresses") }
+        let limits = command == .withdraw ? 0...0 : 1...Order.addressLimit
+        guard limits.contains(addresses.count) else { throw .malformed("\(addresses.count) addresses") }
         self.init(command, now: now, end: end, note: message.header["note"] ?? "", addresses: addresses)
+        guard command == .withdraw else { return }
+        guard let host = message.header["host"].flatMap({ Hostname($0) }) else { throw .malformed("host") }
+        self.host = host
     }
 
     public var message: Message {
@@ -50,7 +65,8 @@ public struct Order: Sendable, Equatable {
             address.append(to: &body)
             body.append(UInt8(ascii: "\n"))
         }
-        let header: Header = ["command": command.rawValue, "now": now.description, "end": end.description, "note": note]
+        var header: Header = ["command": command.rawValue, "now": now.description, "end": end.description, "note": note]
+        header["host"] = host?.description
         return Message(.order, header, body: body)
     }
 }

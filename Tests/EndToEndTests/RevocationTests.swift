@@ -53,6 +53,24 @@ import ZeroMQ
         }
     }
 
+    @Test func whatAStolenKeyBannedIsWithdrawnAndTheRestStays() async throws {
+        try await LoopbackCluster.with { cluster in
+            let mole = try await cluster.authorize("mole")
+            let bans = ["203.0.113.1", "203.0.113.2"].map { "mole|sshd|Ban|\($0)|-|-|-|-|detected" }
+            #expect(try cluster.report(bans, with: mole).refused.isEmpty)
+            try cluster.appendToLog([LoopbackCluster.banLine("203.0.113.2"), LoopbackCluster.banLine("203.0.113.3")])
+            func banned() async throws -> [String] {
+                try await LoopbackCluster.program("fail2ban-cluster", "bans", "-c", cluster.configuration).split(separator: "\n")
+                    .compactMap { $0.split(separator: " ").first.map(String.init) }.filter { $0.hasPrefix("203") }
+            }
+            try await eventually("all bans") { try await banned() == ["203.0.113.1", "203.0.113.2", "203.0.113.3"] }
+            let text = try await LoopbackCluster.program("fail2ban-cluster", "revoke", "mole", "--withdraw", "-c", cluster.configuration)
+            #expect(text.hasSuffix("withdrawn: all that mole banned\n"))
+            let left = try await banned()
+            #expect(left == ["203.0.113.2", "203.0.113.3"])
+        }
+    }
+
     @Test func aKeyThatIsGivenBreaksNoConnection() async throws {
         try await LoopbackCluster.with { cluster in
             let context = try Context()

@@ -34,6 +34,22 @@ import Wire
         #expect(ledger.pending.entries.count == 1)
     }
 
+    @Test mutating func withdrawingAHostEndsWhatItAloneHolds() throws {
+        for (position, event) in [
+            try ban("web1", "192.0.2.1", until: 600), try ban("web1", "192.0.2.2", until: 600),
+            try ban("web1", "192.0.2.2", until: 600, jail: "x"),
+            try ban("web1", "192.0.2.3", until: 700), try ban("web2", "192.0.2.3", until: 600), try ban("web2", "192.0.2.4", until: 600),
+        ].enumerated() {
+            _ = ledger.take(report([.init(position: UInt64(position + 1), event)]), from: event.host, term: term, now: at(100))
+        }
+        _ = ledger.commit()
+        #expect(ledger.take(Order(withdrawing: try host("web1"), now: at(200)), from: try host("admin"), now: at(200)) == nil)
+        let announced = ledger.commit().map { "\($0.action.rawValue) \($0.address) \($0.host)" }.sorted()
+        #expect(announced == ["Ban 192.0.2.3 web2", "Unban 192.0.2.1 web1", "Unban 192.0.2.2 web1"])
+        let rest = ledger.table.holds(of: try host("web1"))
+        #expect(ledger.table.bannedCount == 2 && rest.isEmpty)
+    }
+
     @Test mutating func positionsOfTwoHostsAndOfTwoStreamsDoNotMeet() throws {
         let entry = Report.Entry(position: 90, try ban("web1", "192.0.2.1", until: 600))
         _ = ledger.take(report([entry]), from: try host("web1"), term: term, now: at(100))

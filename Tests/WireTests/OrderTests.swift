@@ -54,6 +54,15 @@ import Wire
         #expect(throws: MessageError.malformed("0 addresses")) { try Order(order(0).message) }
     }
 
+    @Test func aWithdrawalNamesAHostAndNoAddress() throws {
+        let host = try #require(Hostname("web7"))
+        let order = Order(withdrawing: host, now: Timestamp(milliseconds: 1), note: "stolen")
+        #expect(try Order(Message(frames: order.message.frames)) == order)
+        let header: Header = ["command": "withdraw", "now": "1", "end": "-"]
+        #expect(throws: MessageError.malformed("host")) { try parse(header, "") }
+        #expect(throws: MessageError.malformed("1 addresses")) { try parse(header) }
+    }
+
     @Test func aNoteIsOptional() throws {
         #expect(try parse(["command": "ban", "now": "1", "end": "-"]).note.isEmpty)
     }

@@ -25,7 +25,9 @@ public struct StateFile: Sendable {
     /// group alone.
     public func replace(_ text: String) throws(SystemError) {
         let new = path + ".new"
-        guard let file = OwnedDescriptor(open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)) else { throw SystemError("write \(new)") }
+        guard let file = OwnedDescriptor(open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)) else {
+            throw SystemError("write \(new)")
+        }
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(file.number, $0.baseAddress, $0.count) }
