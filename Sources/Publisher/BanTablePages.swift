@@ -69,6 +69,12 @@ extension BanTable {
         }
     }
 
+    /// How many holds the host has; 0 when all hosts together have fewer than `least`, since then it need not be counted.
+    func holdCount(of host: Hostname, countingFrom least: Int) -> Int {
+        guard records.count >= least else { return 0 }
+        return holders.indices.reduce(0) { $0 + (holders[$1].host == host && !holders[$1].isPlain ? held[$1].count : 0) }
+    }
+
     /// The host's hold; `nil` when it has none.
     func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {
         guard let index = holderIndex[Holder(host: host, jail: subject.jail, isPlain: false)],

@@ -32,16 +32,22 @@ struct Ledger {
     private(set) var table: BanTable
     private var holdsDesk: HoldsDesk
     private var protectionReview = ProtectionReview()
+    private let maximumHolds: Int
+    private var allowance: Allowance
     private(set) var pending = Batch()
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
     private var positions: [Stream: UInt64] = [:]
     private var committedNumber: UInt64 = 1
 
-    /// - Parameter maximumHolds: of one host's list.
-    init(admission: Admission, table: BanTable, maximumHolds: Int = 100_000) {
+    /// - Parameters:
+    ///   - maximumHolds: that one host may have.
+    ///   - maximumRate: events a second that one host may send; 0 is no limit.
+    init(admission: Admission, table: BanTable, maximumHolds: Int = 100_000, maximumRate: Int = 0) {
         self.admission = admission
         self.table = table
+        self.maximumHolds = maximumHolds
+        allowance = Allowance(rate: maximumRate)
         holdsDesk = HoldsDesk(limit: maximumHolds)
     }
 
@@ -80,10 +86,26 @@ struct Ledger {
         return Acknowledgement(term: term, position: position(of: stream), refused: refused)
     }
 
+    /// Whether the host has to wait before its report can be taken. It keeps it, and sends it again.
+    mutating func checkLoad(_ report: Report, from host: Hostname, now: Timestamp) throws(RequestRefusal) {
+        let bans = report.entries.contains { (try? $0.content.get())?.action == .ban }
+        if bans, table.holdCount(of: host, countingFrom: maximumHolds) >= maximumHolds {
+            throw RequestRefusal(.busy, "\(host) holds \(maximumHolds) bans, as many as it may (maxholds); it waits until some end")
+        }
+        try checkRate(report.entries.count, of: host, now: now)
+    }
+
+    private mutating func checkRate(_ events: Int, of host: Hostname, now: Timestamp) throws(RequestRefusal) {
+        guard allowance.take(events, of: host, now: now) else {
+            throw RequestRefusal(.busy, "\(host) sends more events a second than it may (maxrate)")
+        }
+    }
+
     /// Takes a page of what a host holds. What is refused of it is not recorded: it comes with each list.
     mutating func take(
         _ page: HoldsPage, from host: Hostname, term: Term, now: Timestamp
     ) throws(RequestRefusal) -> Acknowledgement {
+        try checkRate(page.bans.count, of: host, now: now)
         let refused = try holdsDesk.take(page, from: host, admission: &admission, table: table, now: now)
         return Acknowledgement(
             term: term, position: position(of: Stream(host: host, name: page.stream)),

@@ -46,6 +46,7 @@ struct PublisherService: ~Copyable {
     private var storageTrouble = RateLimit(interval: .seconds(10))
     /// Milliseconds by which the system's clock was off when that was last said.
     private var knownStep: Int64 = 0
+    private var busyHosts = RateLimit(interval: .seconds(10))
     private var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
     private let lock: PidFile
@@ -62,7 +63,8 @@ struct PublisherService: ~Copyable {
             settings, hosts: gate.hosts, stateDirectory: general.stateDirectory, log: logger)
         var ledger = Ledger(
             admission: Admission(neverBan: protection.rules, maximumBanTime: maximumBanTime),
-            table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds)
+            table: BanTable(quorum: settings.quorum, maximumBanTime: maximumBanTime), maximumHolds: settings.maxHolds,
+            maximumRate: settings.maxRate)
         let resumption = try Resumption(&ledger, from: journal, now: clock.now)
         let term = resumption.term
 
@@ -204,12 +206,20 @@ struct PublisherService: ~Copyable {
             let outcome = Reception(hosts: gate.hosts).take(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: clock.now)
             let message =
                 switch outcome {
-                case .answer(let message): message
+                case .answer(let message): noted(message)
                 case .sync(let request): sync(request)
                 }
             answers.append(Answer(envelope: Array(frames[..<2]), message: message))
         }
         return answers
+    }
+
+    /// Says in the log that a host is slowed down.
+    private mutating func noted(_ answer: Message) -> Message {
+        if let refusal = RequestRefusal(answer), refusal.code == .busy, let note = busyHosts.heldBackNote(at: .now) {
+            logger.warning("\(refusal.reason)\(note)")
+        }
+        return answer
     }
 
     private mutating func sync(_ request: SyncRequest) -> Message {

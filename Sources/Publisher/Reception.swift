@@ -32,6 +32,7 @@ struct Reception {
             case .report:
                 try require(.monitor, of: roles, sender: sender)
                 let report = try parse { () throws(MessageError) in try Report(request) }
+                try ledger.checkLoad(report, from: sender, now: now)
                 return .answer(ledger.take(report, from: sender, term: term, now: now).message)
             case .order:
                 try require(.operator, of: roles, sender: sender)
