@@ -73,9 +73,11 @@ final class ClusterProtection {
         protectPeers()
     }
 
-    /// An authorised host has connected from there.
-    func note(_ host: Hostname, at address: Address) {
-        guard peers.note(host, at: address) else { return }
+    /// Authorised hosts have connected from there.
+    func note(_ connected: [(host: Hostname, address: Address)]) {
+        var isChange = false
+        for (host, address) in connected where peers.note(host, at: address) { isChange = true }
+        guard isChange else { return }
         write()
         protectPeers()
     }

@@ -10,22 +10,9 @@ import ZeroMQ
 /// A turn of the loop takes all requests that wait, up to a limit, writes what they change in one transaction, and only then answers
 /// and broadcasts. The more waits, the larger the transaction: the syncs of the disk are shared, and a single request waits for none.
 struct PublisherService: ~Copyable {
-    /// Messages taken of a socket in one turn; the rest waits in libzmq's queues, which are bounded for each peer.
-    static let requestsPerTurn = 256
-    /// Rows that one transaction has before no further request is taken in its turn: some 50 ms of work. A request adds at most 16,000.
-    static let rowsPerTurn = 10_000
-    /// Addresses whose end is looked at in one turn, so that a million that fall due together don't stop the loop.
-    static let endsPerTurn = 2000
-    /// Addresses that are looked at in one turn when something more is protected.
-    static let reviewedPerTurn = 10_000
-    /// Holds of hosts' lists that are compared in one turn.
-    static let listedPerTurn = 2000
-    /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
-    static let pauseAfterTrouble: Duration = .seconds(1)
-
     private let logger: Logger
     /// The clock of everything that travels or is journalled.
-    private let clock = SteadyClock()
+    private var clock = SteadyClock()
     private let term: Term
     private let journal: Journal
     private let host: Hostname
@@ -44,8 +31,6 @@ struct PublisherService: ~Copyable {
     /// After a failed write: when the next one that nobody asked for is tried.
     private var notBefore = ContinuousClock.now
     private var storageTrouble = RateLimit(interval: .seconds(10))
-    /// Milliseconds by which the system's clock was off when that was last said.
-    private var knownStep: Int64 = 0
     private var busyHosts = RateLimit(interval: .seconds(10))
     private var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
@@ -130,7 +115,9 @@ struct PublisherService: ~Copyable {
         protection.add(to: &polled)
         try polled.wait(until: deadline)
 
-        noteClockStep()
+        if let step = clock.newStep() {
+            logger.warning("the system's clock was set, and is \(step / 1000) s ahead of this publisher's; the next start takes it over")
+        }
         gate.look()
         try admitConnections()
         protect()
@@ -138,9 +125,9 @@ struct PublisherService: ~Copyable {
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
         if ContinuousClock.now >= notBefore {
-            ledger.expire(now: clock.now, limit: PublisherService.endsPerTurn)
-            ledger.compareLists(now: clock.now, limit: PublisherService.listedPerTurn)
-            ledger.review(as: host, now: clock.now, limit: PublisherService.reviewedPerTurn)
+            ledger.expire(now: clock.now, limit: TurnLimits.ends)
+            ledger.compareLists(now: clock.now, limit: TurnLimits.listed)
+            ledger.review(as: host, now: clock.now, limit: TurnLimits.reviewed)
         }
         let rows = ledger.pending.entries.count
         let trouble = try writePending()
@@ -159,17 +146,10 @@ struct PublisherService: ~Copyable {
     /// Takes over what is protected now; bans that it covers end.
     private mutating func protect() {
         if let hosts = gate.takeHosts() { protection.take(hosts) }
-        for (host, address) in gate.takeConnected() { protection.note(host, at: address) }
+        protection.note(gate.takeConnected())
         guard let rules = protection.news(now: .now) else { return }
         ledger.admission.neverBan = rules
         ledger.beginReview()
-    }
-
-    private mutating func noteClockStep() {
-        let step = clock.step(of: .now, at: .now)
-        guard abs(step - knownStep) >= 1000 else { return }
-        knownStep = step
-        logger.warning("the system's clock was set, and is \(step / 1000) s ahead of this publisher's; the next start takes it over")
     }
 
     private mutating func admitConnections() throws(ZeroMQError) {
@@ -197,8 +177,8 @@ struct PublisherService: ~Copyable {
 
     private mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
         var answers: [Answer] = []
-        for _ in 0..<PublisherService.requestsPerTurn {
-            guard ledger.pending.entries.count < PublisherService.rowsPerTurn, let delivery = try sockets.requests.receive() else { break }
+        for _ in 0..<TurnLimits.requests {
+            guard ledger.pending.entries.count < TurnLimits.rows, let delivery = try sockets.requests.receive() else { break }
             let frames = delivery.frames
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
@@ -233,7 +213,7 @@ struct PublisherService: ~Copyable {
 
     private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
         var answers: [[[UInt8]]] = []
-        for _ in 0..<PublisherService.requestsPerTurn {
+        for _ in 0..<TurnLimits.requests {
             guard let delivery = try sockets.receivePlain() else { break }
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts
@@ -249,7 +229,7 @@ struct PublisherService: ~Copyable {
 
     /// Counts the connections that subscribe: a subscription begins with 1, its end with 0.
     private mutating func countSubscribers() throws(ZeroMQError) {
-        for _ in 0..<PublisherService.requestsPerTurn {
+        for _ in 0..<TurnLimits.requests {
             guard let delivery = try sockets.broadcasts.receive() else { return }
             switch delivery.frames.first?.first {
             case 1: subscribers += 1
@@ -267,7 +247,7 @@ struct PublisherService: ~Copyable {
         } catch {
             ledger.rollBack()
             // Ends that are due would be tried again at once, and again.
-            notBefore = .now + PublisherService.pauseAfterTrouble
+            notBefore = .now + TurnLimits.pauseAfterTrouble
             if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error); nothing is acknowledged meanwhile\(note)") }
             return RequestRefusal(.storage, "the journal can't be written: \(error.reason)")
         }

@@ -84,7 +84,7 @@ struct StandbyService: ~Copyable {
     }
 
     private func answerRequests() throws(ZeroMQError) {
-        for _ in 0..<PublisherService.requestsPerTurn {
+        for _ in 0..<TurnLimits.requests {
             guard let delivery = try requests.receive() else { return }
             let frames = delivery.frames
             guard frames.count > 2, frames[1].isEmpty else { continue }

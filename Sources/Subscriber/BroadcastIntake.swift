@@ -44,10 +44,12 @@ public struct BroadcastIntake: Sendable {
     /// Up to where everything was applied; `nil` before the first snapshot.
     public var position: CatchUp.Position? { catchUp.position }
 
-    /// The place to be remembered; `nil` while it is not certain that what the publisher lacks is over. A start within that time must not
-    /// take the publisher for one that knows, so it goes by the place before.
-    public func certainPosition(now: ContinuousClock.Instant) -> CatchUp.Position? {
-        guard let complete = wanted.completeFrom, complete <= now else { return nil }
+    /// The place to be remembered; `nil` while something stays only because it isn't certain that it is over. A start within that time
+    /// must not take the publisher for one that knows, so it goes by the place before.
+    ///
+    /// - Parameter isExplained: Whether all that this host enforces is wanted.
+    public func certainPosition(isExplained: Bool, now: ContinuousClock.Instant) -> CatchUp.Position? {
+        guard let complete = wanted.completeFrom, complete <= now || (isExplained && !wanted.hasDoubted) else { return nil }
         return position
     }
 

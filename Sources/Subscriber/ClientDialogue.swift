@@ -25,16 +25,16 @@ struct ClientDialogue: Sendable {
     /// Failures in a row from which on one is called persistent: 6 s, more than a server takes from its socket to its jails.
     static let persistentFailures = 6
 
-    private var work = ClientWork()
+    var work = ClientWork()
 
     /// What the jail bans, as far as is known; after a failure also what it may have banned.
-    private var present: Set<Address> = []
+    var present: Set<Address> = []
     /// What the jail banned before the last failure or surprise and does not list now: a restoring fail2ban may still come to it.
     private var awaited: Set<Address> = []
     /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
-    private var watched: Set<Address> = []
+    var watched: Set<Address> = []
     /// What a fail2ban that was killed may have left in the firewall without knowing of it.
-    private var stranded = StrandedAddresses()
+    var stranded = StrandedAddresses()
     /// Operators' unbans in all jails, which a restoring fail2ban may undo where no list of this jail shows it.
     private var orders = OperatorUnbans()
 
@@ -42,24 +42,26 @@ struct ClientDialogue: Sendable {
     private var doubtful: [Address] = []
 
     /// The server's version; `nil` while there is no connection.
-    private(set) var version: ClientVersion?
-    private var underWay: ClientCommand?
+    var version: ClientVersion?
+    var underWay: ClientCommand?
     private var isDraining = false
-    private var restsUntil: ContinuousClock.Instant?
-    private var listDue: ContinuousClock.Instant?
-    private var limit = JailLimit()
+    var restsUntil: ContinuousClock.Instant?
+    var listDue: ContinuousClock.Instant?
+    var limit = JailLimit()
     /// When rejected addresses are tried again.
-    private var retryDue: ContinuousClock.Instant?
+    var retryDue: ContinuousClock.Instant?
     /// Whether the jail was ever listed, so that `present` means something.
     private var isInformed = false
+    /// Whether the jail bans something that isn't wanted and is left alone until the wanted set is complete, as far as is known.
+    private(set) var hasUnexplained = true
     /// Whether the jail was listed since the last failure or surprise.
-    private var hasListed = false
-    private var agreements = 0
-    private var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
-    private var reported: ClientFailure?
+    var hasListed = false
+    var agreements = 0
+    var pause = GrowingPause(first: .milliseconds(200), most: .seconds(5))
+    var reported: ClientFailure?
 
     /// How often the jail is listed when all is well, since someone else may change it.
-    private let reconcile: Duration
+    let reconcile: Duration
     /// The wanted set's ``WantedSet/completeFrom`` for which the jail was listed.
     private var comparedFor: ContinuousClock.Instant?
 
@@ -202,7 +204,7 @@ struct ClientDialogue: Sendable {
         }
     }
 
-    private mutating func unbanned(_ addresses: [Address], _ command: ClientCommand, count: Int, now: ContinuousClock.Instant) {
+    mutating func unbanned(_ addresses: [Address], _ command: ClientCommand, count: Int, now: ContinuousClock.Instant) {
         let expected = addresses.count { present.contains($0) }
         // What is ordered for the first time may be undone in any jail; repeated, it was if it lifts what this jail does not ban.
         let isUnsettling = if case .unbanEverywhere = command { orders.note(addresses, now: now) || count > expected } else { false }
@@ -247,6 +249,7 @@ struct ClientDialogue: Sendable {
             agrees = false
             work.unbans.append(address)
         }
+        hasUnexplained = actual.contains { !wanted.contains($0) && !watched.contains($0) && !work.unbans.contains($0) }
         if let complete = wanted.completeFrom, complete <= now {
             for address in actual where !wanted.contains(address) && !watched.contains(address) && !work.unbans.contains(address) {
                 agrees = false
@@ -269,58 +272,5 @@ struct ClientDialogue: Sendable {
             work.retryRejected()
         }
         return notices
-    }
-
-    /// Takes the failure of the command that was told last, or of the program that was to carry it.
-    mutating func failed(
-        _ failure: ClientFailure, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
-    ) -> [Notice] {
-        let command = underWay
-        underWay = nil
-        if case .refused(let reason) = failure, let command, !command.addresses.isEmpty {
-            return refused(command, reason, now: now)
-        }
-        if let command {
-            work.putBack(command)
-            if case .ban(let addresses) = command, failure.mayBeDone { present.formUnion(addresses) }
-            if failure.mayBeDone { stranded.add(command.addresses) }
-        }
-        if version != nil { stranded.add(watched) }
-        version = nil
-        listDue = nil
-        limit.outdate()
-        hasListed = false
-        agreements = 0
-        // A server that comes back may take them.
-        work.rejected = []
-
-        // A failure is told when it begins, and again when it is seen to last.
-        let isNew = reported?.isAlike(failure) != true
-        reported = failure
-        if isNew { pause.reset() }
-        var rest = pause.next(using: &random)
-        let isPersistent = failure.needsPerson || pause.failures >= ClientDialogue.persistentFailures
-        if isPersistent, failure != .down { rest = ClientDialogue.slowPause * Double.random(in: 0.75...1.25, using: &random) }
-        restsUntil = now + rest
-        if isNew || pause.failures == ClientDialogue.persistentFailures { return [.failing(failure, persistent: isPersistent)] }
-        return []
-    }
-
-    private mutating func refused(_ command: ClientCommand, _ reason: String, now: ContinuousClock.Instant) -> [Notice] {
-        let addresses = command.addresses
-        if !command.unbanned.isEmpty, reason.contains("not banned") {
-            // What was asked for is so. Versions before 0.10.5 call it an error.
-            unbanned(addresses, command, count: 0, now: now)
-            return [.told(command, count: 0, took: .zero)]
-        }
-        guard addresses.count > 1 else {
-            work.rejected.formUnion(addresses)
-            if retryDue == nil { retryDue = now + reconcile }
-            return addresses.map { .rejected($0, reason: reason) }
-        }
-        work.divide(command)
-        // What stood before the bad address was done.
-        listDue = now
-        return []
     }
 }

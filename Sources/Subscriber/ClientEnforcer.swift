@@ -36,6 +36,7 @@ final class ClientEnforcer: Enforcer {
 
     /// Whether what the jail bans agreed with what is wanted when it was last looked at.
     var isSettled: Bool { dialogue.isSettled }
+    var hasUnexplained: Bool { dialogue.hasUnexplained }
 
     var version: String? { dialogue.version?.description }
 

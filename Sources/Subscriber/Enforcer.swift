@@ -15,6 +15,9 @@ public protocol Enforcer: AnyObject {
     /// Whether what is enforced agreed with what is wanted when that was last looked at. One that keeps no list is, when nothing waits.
     var isSettled: Bool { get }
 
+    /// Whether it may enforce something that isn't wanted and that it leaves alone until ``WantedSet/completeFrom``.
+    var hasUnexplained: Bool { get }
+
     /// The version of the program that it works with, when that is known.
     var version: String? { get }
 
@@ -41,4 +44,6 @@ public protocol Enforcer: AnyObject {
 
 extension Enforcer {
     var version: String? { nil }
+
+    var hasUnexplained: Bool { false }
 }

@@ -260,7 +260,8 @@ struct SubscriberService: ~Copyable {
 
     /// Has the place remembered, or owes it until it is certain.
     private mutating func follow(_ links: Links, _ now: ContinuousClock.Instant) {
-        guard let position = intake.certainPosition(now: now) else { return }
+        let isExplained = enforcers.allSatisfy { !$0.hasUnexplained }
+        guard let position = intake.certainPosition(isExplained: isExplained, now: now) else { return }
         links.follow(position)
         isPlaceOwed = false
     }

@@ -102,6 +102,7 @@ public struct WantedSet: Sendable {
     public mutating func apply(
         _ event: Event, publisherNow: Timestamp, now: ContinuousClock.Instant, refusal: (Address) -> String?
     ) -> Outcome {
+        doubted.remove(event.address)
         guard event.action == .ban, let end = deadline(event.end, publisherNow, now) else {
             refusals[event.address] = nil
             let wasWanted = wanted.removeValue(forKey: event.address) != nil
@@ -122,10 +123,16 @@ public struct WantedSet: Sendable {
 
     /// From when on what isn't wanted isn't banned for certain; `nil` before the first snapshot.
     public private(set) var completeFrom: ContinuousClock.Instant?
+    /// What is wanted only until then, since a publisher that may not know it lacks it.
+    private var doubted: Set<Address> = []
+
+    /// Whether something is wanted only because it isn't certain that it is over.
+    public var hasDoubted: Bool { doubted.contains { wanted[$0] != nil } }
 
     /// A snapshot lacks these addresses: they are lifted, or end within ``doubt`` if that isn't certain.
     public mutating func withdraw(_ addresses: Set<Address>, isCertain: Bool, now: ContinuousClock.Instant) -> [Change] {
         completeFrom = isCertain ? now : now + WantedSet.doubt
+        doubted = isCertain ? [] : doubted.union(addresses)
         var changes: [Change] = []
         for address in addresses {
             refusals[address] = nil

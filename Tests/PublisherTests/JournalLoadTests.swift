@@ -131,7 +131,7 @@ import Wire
         var turns: [Duration] = []
         while let due = ledger.nextDue, due <= at(60) {
             let begin = ContinuousClock.now
-            ledger.expire(now: at(60), limit: PublisherService.endsPerTurn)
+            ledger.expire(now: at(60), limit: TurnLimits.ends)
             let rows = ledger.pending.entries.count
             try journal.append(ledger.pending)
             _ = ledger.commit()
@@ -141,7 +141,7 @@ import Wire
         let sorted = turns.sorted()
         print("\(Self.count) ends: \(turns.count) turns, the longest \(sorted.last ?? .zero), the middle one \(sorted[turns.count / 2])")
         #expect(ledger.table.bannedCount == 0)
-        #expect(turns.count >= Self.count / PublisherService.endsPerTurn)
+        #expect(turns.count >= Self.count / TurnLimits.ends)
         #expect(sorted.last ?? .zero < .seconds(5))
     }
 }

@@ -29,6 +29,26 @@ import Wire
         #expect(result.isUpToDate)
     }
 
+    @Test mutating func aPlaceIsNotRememberedWhileSomethingStaysInDoubt() throws {
+        begin(at: 4)
+        _ = try take(5, [try ban("192.0.2.1")])
+        #expect(intake.certainPosition(isExplained: true, now: start)?.last == 5)
+        // Another publisher, which lacks it.
+        _ = try take(3, [], term: Term(id: 2))
+        let none = SyncAnswer.Content.snapshot([], number: 2, next: nil, isKnownPlace: false)
+        _ = intake.take(SyncAnswer(term: Term(id: 2), now: publisherStart, none), now: start, refusal: nobodyRefused)
+        let end = SyncAnswer.Content.announcements([], isLast: true)
+        _ = intake.take(SyncAnswer(term: Term(id: 2), now: publisherStart, end), now: start, refusal: nobodyRefused)
+        #expect(intake.wanted.count == 1 && intake.position?.last == 2)
+        #expect(intake.certainPosition(isExplained: true, now: start) == nil)
+        let later = start + WantedSet.doubt
+        #expect(intake.certainPosition(isExplained: false, now: later)?.last == 2)
+        // Told again by its host, it is no doubt any more.
+        _ = try take(3, [try ban("192.0.2.1")], term: Term(id: 2))
+        #expect(intake.certainPosition(isExplained: true, now: start)?.last == 3)
+        #expect(intake.certainPosition(isExplained: false, now: start) == nil)
+    }
+
     @Test mutating func announcementsThatFollowAreAppliedInOrder() throws {
         begin(at: 4)
         let result = try take(5, [try ban("192.0.2.1"), try unban("192.0.2.1"), try ban("192.0.2.1")])

@@ -7,6 +7,8 @@ import Wire
 public struct SteadyClock: Sendable {
     private let start: Timestamp
     private let origin: ContinuousClock.Instant
+    /// What ``newStep(system:at:)`` told last.
+    private var knownStep: Int64 = 0
 
     public init(start: Timestamp = .now, at origin: ContinuousClock.Instant = .now) {
         self.start = start
@@ -19,12 +21,14 @@ public struct SteadyClock: Sendable {
 
     public var now: Timestamp { time(at: .now) }
 
-    /// Milliseconds by which the system's clock was set since this one was made; 0 when less than a second, which is how exactly the two
-    /// can be read and slewed.
+    /// Milliseconds by which the system's clock is ahead of this one, when that has changed by a second or more since it was last told;
+    /// `nil` otherwise. Less is how exactly the two can be read and are slewed.
     ///
     /// - Parameter system: the system's clock at `instant`.
-    public func step(of system: Timestamp, at instant: ContinuousClock.Instant) -> Int64 {
-        let difference = system.milliseconds(since: time(at: instant))
-        return abs(difference) < 1000 ? 0 : difference
+    public mutating func newStep(system: Timestamp = .now, at instant: ContinuousClock.Instant = .now) -> Int64? {
+        let step = system.milliseconds(since: time(at: instant))
+        guard abs(step - knownStep) >= 1000 else { return nil }
+        knownStep = step
+        return step
     }
 }

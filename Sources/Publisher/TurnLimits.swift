@@ -1,0 +1,17 @@
+// Stage 2, report -> admission -> journal -> broadcast: how much of each kind of work one turn of the loop does, so that none stops the others.
+
+/// What is left waits for the next turn, which comes at once.
+enum TurnLimits {
+    /// Messages taken of a socket; the rest waits in libzmq's queues, which are bounded for each peer.
+    static let requests = 256
+    /// Rows that one transaction has before no further request is taken in its turn: some 50 ms of work. A request adds at most 16,000.
+    static let rows = 10_000
+    /// Addresses whose end is looked at, so that a million that fall due together don't stop the loop.
+    static let ends = 2000
+    /// Addresses that are looked at when something more is protected.
+    static let reviewed = 10_000
+    /// Holds of hosts' lists that are compared.
+    static let listed = 2000
+    /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
+    static let pauseAfterTrouble: Duration = .seconds(1)
+}
