@@ -73,6 +73,10 @@ import Testing
             let promoted = try await publisher("promote", on: new)
             #expect(promoted.isSuccess && promoted.text.contains("promoted; active as process "), "\(promoted.text)")
             #expect(try await publisher("status", on: new).text.hasSuffix(", active\n"))
+            // A host that has nothing to report asks every 30 s.
+            try await eventually("the new publisher is told what its backup lacks", within: .seconds(90)) {
+                try await new.holders(of: "203.0.113.3") == ["web3/sshd"]
+            }
 
             try await new.loginFailure(from: "203.0.113.4")
             try await awaitEverywhere(
