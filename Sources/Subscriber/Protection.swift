@@ -5,12 +5,16 @@ import Logging
 import Wire
 import ZeroMQ
 
-/// This host's own rules: its ignoreip, its addresses and gateways, and the publishers' addresses.
+/// This host's own rules: its ignoreip, its addresses and gateways, the publishers' addresses, and those that root is logged in from.
 ///
 /// fail2ban itself does not look at ignoreip when it is told to ban (facts: banip bypasses it), so that this is the last door.
 final class Protection {
     /// How often the host's own addresses are looked up again, which takes some 0.1 ms. They change by DHCP and by IPv6's temporary addresses.
     static let interval: Duration = .seconds(60)
+    /// How old the list of root's logins may be when a ban comes: looking them up takes some milliseconds.
+    static let loginsAge: Duration = .seconds(1)
+    /// How often it is looked whether root is still logged in, while it is.
+    static let loginsInterval: Duration = .seconds(10)
     /// How long a start waits for names: a ban could come before the name server's answer.
     static let firstNames: Duration = .seconds(2)
 
@@ -19,6 +23,10 @@ final class Protection {
     private let log: Logger
     private(set) var deadline: ContinuousClock.Instant
     private var hasNames = false
+    /// Whether root's logins are protected, and when they are looked up again.
+    private var protectsLogins: Bool
+    private var nextLogins: ContinuousClock.Instant
+    private var hasNewLogins = false
     private var unresolved: Set<Hostname> = []
 
     /// Looks everything up. Names that cannot be resolved within two seconds are taken over when they are.
@@ -29,6 +37,8 @@ final class Protection {
         names = try NameResolution()
         self.log = log
         deadline = now + Protection.interval
+        protectsLogins = settings.protectLogins
+        nextLogins = now
         rules.protect(Protection.hosts(settings), as: .publisher)
         try readHost()
         try names.resolve(rules.names)
@@ -37,7 +47,15 @@ final class Protection {
     }
 
     /// The rule that forbids to ban an address, as a sentence.
-    func refusal(for address: Address) -> String? { rules.refusal(for: address)?.text }
+    func refusal(for address: Address) -> String? {
+        let now = ContinuousClock.now
+        if protectsLogins, now >= nextLogins {
+            readLogins(now)
+            // Who logs in at this moment shows at the next look.
+            deadline = min(deadline, now + Protection.loginsAge)
+        }
+        return rules.refusal(for: address)?.text
+    }
 
     func add(to polled: inout PollSet) { polled.add(descriptor: names.descriptor) }
 
@@ -45,17 +63,19 @@ final class Protection {
     ///
     /// - Returns: Whether another set of addresses is protected now, so that the wanted set must be reviewed.
     func advance(now: ContinuousClock.Instant) -> Bool {
-        guard hasNames || now >= deadline else { return false }
+        defer { hasNewLogins = false }
+        guard hasNames || now >= deadline else { return hasNewLogins }
         let before = rules
         let hasNews = takeNames()
-        guard now >= deadline else { return hasNews && rules != before }
+        guard now >= deadline else { return hasNewLogins || (hasNews && rules != before) }
         deadline = now + Protection.interval
         do throws(SystemError) {
             try readHost()
         } catch {
             log.error("this host's addresses stay as they were: \(error)")
         }
-        return rules != before
+        readLogins(now)
+        return hasNewLogins || rules != before
     }
 
     /// Takes over a configuration read again.
@@ -66,6 +86,8 @@ final class Protection {
         var next = rules
         next.reconfigure(ignoreip: settings.ignoreip, minPrefix4: settings.minPrefix4, minPrefix6: settings.minPrefix6)
         try names.resolve(next.names)
+        protectsLogins = settings.protectLogins
+        if !protectsLogins { next.protect([IgnoreRule](), as: .rootLogin) }
         rules = next
         hasNames = !next.names.isEmpty
         deadline = now
@@ -86,6 +108,17 @@ final class Protection {
             }
         }
         return !outcomes.isEmpty
+    }
+
+    /// Looks up from where root is logged in, if that was not done a moment ago.
+    private func readLogins(_ now: ContinuousClock.Instant) {
+        guard protectsLogins, now >= nextLogins else { return }
+        nextLogins = now + Protection.loginsAge
+        guard let logins = try? RootLogins.addresses() else { return }
+        let before = rules
+        rules.protect(logins.sorted(), as: .rootLogin)
+        if rules != before { hasNewLogins = true }
+        if !logins.isEmpty { deadline = min(deadline, now + Protection.loginsInterval) }
     }
 
     private func readHost() throws(SystemError) {

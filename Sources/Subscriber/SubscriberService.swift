@@ -137,7 +137,8 @@ struct SubscriberService: ~Copyable {
         links.reload { [protection, settings, log] next in
             isReviewDue = try protection.reload(next, now: now)
             if !next.needsNoRestart(after: settings) {
-                log.warning("only ignoreip, minprefix4 and minprefix6 of [subscriber] change by a reload; restart for the rest")
+                log.warning(
+                    "only ignoreip, protectlogins, minprefix4 and minprefix6 of [subscriber] change by a reload; restart for the rest")
             }
         }
         if isReviewDue { pass(intake.review { protection.refusal(for: $0) }) }
@@ -278,6 +279,7 @@ extension SubscriberSettings {
         same.ignoreip = ignoreip
         same.minPrefix4 = minPrefix4
         same.minPrefix6 = minPrefix6
+        same.protectLogins = protectLogins
         return same == self
     }
 }

@@ -31,6 +31,8 @@ public struct SubscriberSettings: Hashable, Sendable {
     public var jail = Jail.cluster
     /// `ignoreip`: never banned on this host. Default: none (what is fixed is in ``NeverBan``).
     public var ignoreip: [IgnoreRule] = []
+    /// `protectlogins`: whether the addresses that root is logged in from by SSH are never banned. Default yes.
+    public var protectLogins = true
     /// `minprefix4`: a wider IPv4 prefix is refused; bits, 8 to 32. Default 24.
     public var minPrefix4 = PrefixLimits.ipv4Default
     /// `minprefix6`: a wider IPv6 prefix is refused; bits, 16 to 128. Default 56.
@@ -55,6 +57,7 @@ public struct SubscriberSettings: Hashable, Sendable {
             Jail($0)
         }
         ignoreip = section.list("ignoreip", default: ignoreip, allowed: IgnoreRule.allowed) { IgnoreRule($0) }
+        protectLogins = section.boolean("protectlogins", default: protectLogins)
         (minPrefix4, minPrefix6) = section.prefixLimits()
         reconcile = section.duration("reconcile", default: reconcile, in: .seconds(10) ... .seconds(86_400))
         execCommand = section.list("execcommand", default: execCommand, at: .blanks, allowed: "a program's full path and its arguments") {

@@ -14,6 +14,7 @@ public struct NeverBan: Sendable, Equatable {
         case ignoreip
         case ownAddress = "own-address"
         case gateway, publisher, peer
+        case rootLogin = "root-login"
         case prefixTooWide = "prefix-too-wide"
     }
 
@@ -115,6 +116,7 @@ public struct NeverBan: Sendable, Equatable {
         case .gateway: "\(what) is a gateway of this host"
         case .publisher: "\(what) is an address of the publisher"
         case .peer: "\(what) is an address of an authorised host"
+        case .rootLogin: "root is logged in from \(what)"
         }
     }
 
