@@ -46,14 +46,13 @@ struct HoldsReading {
         }
         for row in rows {
             guard let id = String.fromDatabaseValue(row[0]), let name = String.fromDatabaseValue(row[1]),
-                let time = Int64.fromDatabaseValue(row[2]), let banTime = Int64.fromDatabaseValue(row[3])
+                let ban = try? BanRow(time: row[2], banTime: row[3])
             else { return .unavailable(.unreadable(witness.path ?? "", "no numbers in bips")) }
             last = (id, name)
             // fail2ban bans any text; what is no address can't travel.
             guard let jail = Jail(name), jails.contains(jail), let address = Address(id) else { continue }
-            let row = BanRow(timeOfBan: time, banTime: banTime)
-            guard row.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) else { continue }
-            gathering.add(Hold(jail: jail, address: address, seen: row.seen, end: row.end))
+            guard ban.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) else { continue }
+            gathering.add(Hold(jail: jail, address: address, seen: ban.seen, end: ban.end))
         }
         return rows.count < HoldsReading.portion ? .done : .more
     }

@@ -77,12 +77,8 @@ public final class Witness {
         testimony.rows.reserveCapacity(question.holds.count)
         let row = try database.cachedStatement(sql: "SELECT timeofban, bantime FROM bips WHERE ip = ? AND jail = ?")
         for hold in question.holds {
-            // A row whose numbers are none is as if it were damaged: nothing is concluded from it.
             guard let found = try Row.fetchOne(row, arguments: [hold.id, hold.jail.description]) else { continue }
-            guard let time = Int64.fromDatabaseValue(found[0]), let banTime = Int64.fromDatabaseValue(found[1]) else {
-                throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "no numbers in bips")
-            }
-            testimony.rows[hold] = BanRow(timeOfBan: time, banTime: banTime)
+            testimony.rows[hold] = try BanRow(time: found[0], banTime: found[1])
         }
         // Jails that are stopped stay, with enabled = 0: lines of theirs may still be on the way to us.
         for name in try String.fetchAll(database.cachedStatement(sql: "SELECT CAST(name AS TEXT) FROM jails WHERE name NOT NULL")) {
@@ -103,5 +99,18 @@ public final class Witness {
         case .SQLITE_ERROR where error.message?.hasPrefix("no such table: bips") ?? false: .tooOld(path)
         default: .unreadable(path, error.message ?? "SQLite error \(error.resultCode.rawValue)")
         }
+    }
+}
+
+extension BanRow {
+    /// The columns `timeofban` and `bantime`. `bantime.rndtime` makes ban times with a fraction (fail2ban/server/jail.py,
+    /// setBanTimeExtra), which SQLite keeps in a column of integers; GRDB cuts it off.
+    ///
+    /// - Throws: when they are no numbers. That is as if the row were damaged: nothing is concluded from it.
+    init(time: DatabaseValue, banTime: DatabaseValue) throws(DatabaseError) {
+        guard let time = Int64.fromDatabaseValue(time), let banTime = Int64.fromDatabaseValue(banTime) else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "no numbers in bips")
+        }
+        self.init(timeOfBan: time, banTime: banTime)
     }
 }

@@ -93,6 +93,15 @@ import Wire
         }
     }
 
+    @Test func bansWhoseTimeHasAFractionAreRead() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 10)
+        try database.execute("UPDATE bips SET bantime = 600.25 WHERE ip = '10.0.0.5'")
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
+        #expect(reading.gathering.holds.count == 10)
+    }
+
     @Test func jailsThatFail2banMarkedAsStoppedAreRead() throws {
         let folder = try LogFolder()
         let database = try database(folder, 10)

@@ -140,6 +140,20 @@ import Wire
         }
     }
 
+    @Test func aBanTimeWithAFractionIsReadAsWholeSeconds() throws {
+        let folder = try LogFolder()
+        let database = try Fail2banDatabase(folder.folder + "/db")
+        // What bantime.rndtime makes.
+        try database.execute("INSERT INTO bips VALUES ('192.0.2.1', 'sshd', 1000, 600.25, 2, '{}')")
+        let question = WitnessQuestion(holds: [try key("192.0.2.1")], jails: [try #require(WitnessTests.sshd)])
+        guard case .testimony(let testimony) = Witness(path: database.path).answer(question) else {
+            Issue.record("a fraction made the database unreadable")
+            return
+        }
+        #expect(testimony.rows == [try key("192.0.2.1"): BanRow(timeOfBan: 1000, banTime: 600)])
+        #expect(testimony.lastBanTimes == [try #require(WitnessTests.sshd): 600])
+    }
+
     @Test func doingWithoutADatabaseIsUnavailable() throws {
         #expect(Witness(path: nil).answer(WitnessQuestion(holds: [try key("192.0.2.1")])) == .unavailable(.none))
     }
