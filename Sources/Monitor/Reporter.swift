@@ -101,8 +101,10 @@ public struct Reporter {
 
     /// fail2ban, or one of its jails, stops or starts.
     public mutating func take(_ line: ServerLine) {
-        // In its place among the lines that are not decided yet.
-        if gathered.isEmpty { obey(line) } else { serverLines.append((gathered.count, line)) }
+        // In its place among the lines that are not decided yet. Unbans of before a restart wait too: whether a stop drops them depends on
+        // whether there is a database, which the next answer tells.
+        let isWitnessKnown = undecided.isEmpty || problem != nil
+        if gathered.isEmpty, isWitnessKnown { obey(line) } else { serverLines.append((gathered.count, line)) }
     }
 
     /// Lines up to this position said nothing.

@@ -54,6 +54,19 @@ import Wire
         #expect(desk.reporter.clientQuestion(now: desk.now + .seconds(60)) == [])
     }
 
+    @Test func aStopDuringWhichTheMonitorWasKilledLiftsNothing() throws {
+        var desk = try desk()
+        for number in 1...50 { try desk.see(.unban, "sshd", "192.0.2.\(number)") }
+        let saved = desk.reporter.savedState
+        desk.reporter = Reporter(host: try #require(Hostname("web1")), stream: "test", position: 50, saved: saved, now: desk.now)
+        #expect(desk.reporter.undecidedCount == 50)
+        // fail2ban has long come back: all is read before anybody was asked.
+        for line in [ServerLine.stopped(try jail()), .stopping, .starting, .started(try jail())] { desk.reporter.take(line) }
+        desk.look(at: desk.now)
+        #expect(desk.reporter.undecidedCount == 0)
+        #expect(desk.reporter.clientQuestion(now: desk.now + .seconds(60)) == [])
+    }
+
     @Test func aStopOfOneJailLeavesTheOthersUnbans() throws {
         var desk = try desk()
         try desk.see(.unban, "sshd", "192.0.2.1")
