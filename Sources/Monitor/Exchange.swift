@@ -29,7 +29,7 @@ public struct Exchange: Sendable {
         case stateRefused(RequestRefusal)
         /// The same request again, after a pause.
         case again(RequestRefusal)
-        /// No answer to this request.
+        /// No answer to this request. A report or a page is sent again after a pause; a state is not worth it.
         case nonsense(MessageError)
     }
 

@@ -177,7 +177,9 @@ struct MonitorService: ~Copyable {
             troubles.logAnswered()
             take(answer, now)
         }
-        if client.isIdle, let frames = nextRequest(now) {
+        // A publisher that takes reports and nothing else must get them: what else has to be tried again stands back.
+        let standsBack = client.isPausing && underWay != .report && intake.reporter.hasReport
+        if client.isIdle || standsBack, let frames = nextRequest(now) {
             unansweredSince = now
             if underWay == .report, checkpoints.mustPrecedeReport(files: tail.fileCount, changes: tail.changes) { saveCheckpoint(now) }
             try client.send(now: now, frames)
@@ -238,7 +240,7 @@ struct MonitorService: ~Copyable {
             if underWay != .page || holds.hasPage { retryLater(now, onNextEndpoint: refusal.code == .standby) }
         case .nonsense(let error):
             troubles.log(error, now)
-            retryLater(now)
+            if underWay != .state { retryLater(now) }
         }
     }
 

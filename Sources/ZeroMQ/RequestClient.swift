@@ -44,6 +44,9 @@ public struct RequestClient: ~Copyable {
     /// Whether no request is under way.
     public var isIdle: Bool { schedule.isIdle }
 
+    /// Whether the request under way failed, and waits for its next try.
+    public var isPausing: Bool { schedule.isPausing }
+
     /// When ``advance(now:)`` must be called at the latest; `nil` when nothing is under way.
     public var deadline: ContinuousClock.Instant? { schedule.deadline }
 

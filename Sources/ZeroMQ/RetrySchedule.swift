@@ -60,6 +60,9 @@ public struct RetrySchedule: Equatable, Sendable {
     /// A request was sent and its answer is waited for.
     public var isWaiting: Bool { if case .waiting = state { true } else { false } }
 
+    /// The request failed and is sent again after a pause.
+    public var isPausing: Bool { if case .pausing = state { true } else { false } }
+
     /// When ``advance(to:using:)`` has something to do.
     public var deadline: Instant? {
         switch state {

@@ -24,6 +24,8 @@ struct ServiceUnderTest: ~Copyable {
     let database: Fail2banDatabase
     /// The publisher's term.
     var term: UInt64 = 1
+    /// What states and pages are answered with.
+    var answerToOthers = Answer.acknowledge
     /// What came beside the reports.
     private(set) var states: [DaemonState] = []
     private(set) var pages: [HoldsPage] = []
@@ -128,25 +130,27 @@ struct ServiceUnderTest: ~Copyable {
         guard let request = try publisher.receive() else { return nil }
         let message = try Message(frames: Array(request.frames.dropFirst(2)))
         var report: Report?
-        var frames: [[UInt8]]
+        let accepted: [[UInt8]]
         switch message.verb {
         case .state:
             states.append(try DaemonState(message))
-            frames = DaemonState.answer(term: Term(id: term)).frames
+            accepted = DaemonState.answer(term: Term(id: term)).frames
         case .holds:
             pages.append(try HoldsPage(message))
-            frames = Acknowledgement(term: Term(id: term), position: 0, refused: []).message.frames
+            accepted = Acknowledgement(term: Term(id: term), position: 0, refused: []).message.frames
         default:
             let received = try Report(message)
             report = received
-            switch answer {
-            case .none: return report
-            case .acknowledgeUpTo(let position):
-                frames = Acknowledgement(term: Term(id: term), position: position, refused: []).message.frames
-            case .acknowledge: frames = Acknowledgement(term: Term(id: term), position: received.position ?? 0, refused: []).message.frames
-            case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: term)).frames
-            case .nonsense: frames = [[1, 2, 3]]
-            }
+            accepted = Acknowledgement(term: Term(id: term), position: received.position ?? 0, refused: []).message.frames
+        }
+        let frames: [[UInt8]]
+        switch report == nil ? answerToOthers : answer {
+        case .none: return report
+        case .acknowledge: frames = accepted
+        case .acknowledgeUpTo(let position):
+            frames = Acknowledgement(term: Term(id: term), position: position, refused: []).message.frames
+        case .refuse(let code): frames = RequestRefusal(code, "as the test wants it").message(term: Term(id: term)).frames
+        case .nonsense: frames = [[1, 2, 3]]
         }
         _ = try publisher.send(Array(request.frames.prefix(2)) + frames)
         return report
