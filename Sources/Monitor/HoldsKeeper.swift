@@ -120,7 +120,7 @@ struct HoldsKeeper: ~Copyable {
         case .done:
             locks = 0
             for hold in intake.reporter.awaitedHolds where intake.jails.contains(hold.jail) { reading.add(hold) }
-            finish(reading.gathering, reading.madeAt, reading.position, isComplete: true, now)
+            finish(reading.gathering, reading.madeAt, reading.position, isWhole: true, now)
         case .unavailable(.locked) where locks < HoldsKeeper.lockLimit:
             locks += 1
             readAgain = now + HoldsKeeper.lockPause
@@ -164,7 +164,7 @@ struct HoldsKeeper: ~Copyable {
                 }
             }
             // fail2ban without its database may have forgotten bans that nobody lifted.
-            finish(gathering, madeAt, position, isComplete: false, now)
+            finish(gathering, madeAt, position, isWhole: false, now)
         case (.list, .failure(let failure)):
             clientList = nil
             give(up: failure.words, now)
@@ -172,7 +172,7 @@ struct HoldsKeeper: ~Copyable {
     }
 
     private mutating func finish(
-        _ gathering: HoldsGathering, _ madeAt: Timestamp, _ position: UInt64, isComplete: Bool, _ now: Instant
+        _ gathering: HoldsGathering, _ madeAt: Timestamp, _ position: UInt64, isWhole: Bool, _ now: Instant
     ) {
         if gathering.leftOut > 0, let more = warnings.heldBackNote(at: now) {
             logger.warning(
@@ -181,8 +181,7 @@ struct HoldsKeeper: ~Copyable {
         }
         let id = String(UInt64.random(in: .min ... .max, using: &random), radix: 16)
         let list = HoldsList(
-            id: id, host: host, stream: stream, position: position, madeAt: madeAt, isComplete: isComplete && gathering.leftOut == 0,
-            holds: gathering.holds)
+            id: id, host: host, stream: stream, position: position, madeAt: madeAt, isWhole: isWhole, gathering: gathering)
         logger.debug("telling the publisher all \(list.count) bans of this host")
         self.list = list
     }
@@ -201,6 +200,15 @@ struct HoldsKeeper: ~Copyable {
     }
 
     // MARK: - The list on its way
+
+    /// What is being reported now, perhaps before a list that was read before.
+    mutating func note(_ report: Report) {
+        guard reading != nil || list != nil else { return }
+        for case .success(let event) in report.entries.lazy.map(\.content) {
+            reading?.note(event)
+            list?.note(event)
+        }
+    }
 
     /// The page to send.
     mutating func page(now: Timestamp) -> HoldsPage? { list?.current(now: now) }

@@ -23,17 +23,22 @@ public struct HoldsList: Sendable {
     /// The most bans of a list, 8 MB: the publisher's default `maxholds`. Those beyond are left out, and the list then only adds.
     public static let limit = 100_000
 
-    public let id: String
+    public private(set) var id: String
     public let madeAt: Timestamp
     /// The stream's position up to which lines had been read.
     public let position: UInt64
-    public let isComplete: Bool
+    /// Whether what it lacks is not held.
+    public var isComplete: Bool { isWhole && gathering.leftOut == 0 }
     /// How many bans it has.
-    public var count: Int { holds.count }
+    public var count: Int { gathering.holds.count }
 
     private let host: Hostname
     private let stream: String
-    private let holds: [Hold]
+    /// What `id` begins with, and how often the list changed.
+    private let name: String
+    private var changes = 0
+    private let isWhole: Bool
+    private var gathering: HoldsGathering
     private var page: UInt64 = 1
     private var first = 0
     /// Behind the last hold of the page that was made last.
@@ -42,17 +47,26 @@ public struct HoldsList: Sendable {
 
     /// - Parameters:
     ///   - id: another one for each list.
-    ///   - isComplete: whether what it lacks is not held; see ``Wire/HoldsPage/isComplete``.
-    public init(
-        id: String, host: Hostname, stream: String, position: UInt64, madeAt: Timestamp, isComplete: Bool, holds: [Hold]
+    ///   - isWhole: whether all bans were gathered that are held, or left out; see ``Wire/HoldsPage/isComplete``.
+    init(
+        id: String, host: Hostname, stream: String, position: UInt64, madeAt: Timestamp, isWhole: Bool, gathering: HoldsGathering
     ) {
-        self.id = id
+        (self.id, name) = (id, id)
         self.host = host
         self.stream = stream
         self.position = position
         self.madeAt = madeAt
-        self.isComplete = isComplete
-        self.holds = holds
+        self.isWhole = isWhole
+        self.gathering = gathering
+    }
+
+    /// Takes what the host reports. From its first page on the publisher knows itself what is newer than the list, and before that it
+    /// doesn't.
+    mutating func note(_ event: Event) {
+        guard page == 1, gathering.note(event) else { return }
+        // The publisher may have the first page already, as it was: then it must not be gone on from.
+        changes += 1
+        id = "\(name)-\(changes)"
     }
 
     /// The page to send; the same one until ``acknowledge()``, but for its time.
@@ -61,6 +75,7 @@ public struct HoldsList: Sendable {
         var bytes = 0
         var text: [UInt8] = []
         next = first
+        let holds = gathering.holds
         while next < holds.count {
             let hold = holds[next]
             let event = Event(
@@ -81,6 +96,7 @@ public struct HoldsList: Sendable {
     /// The publisher has the page.
     /// - Returns: whether it was the last one.
     public mutating func acknowledge() -> Bool {
+        if page == 1 { gathering.forgetPlaces() }
         first = next
         page += 1
         return isLast
@@ -99,6 +115,8 @@ struct HoldsGathering {
         var address: Address
     }
 
+    init(_ holds: [Hold] = []) { for hold in holds { add(hold) } }
+
     /// The later of two that are one hold counts.
     mutating func add(_ hold: Hold) {
         let place = Place(jail: hold.jail, address: hold.address)
@@ -113,4 +131,24 @@ struct HoldsGathering {
         places[place] = holds.count
         holds.append(hold)
     }
+
+    /// What the host reports while the list is made is newer than what was read.
+    ///
+    /// - Returns: whether it changed anything.
+    mutating func note(_ event: Event) -> Bool {
+        switch event.action {
+        case .ban:
+            guard let seen = event.seen else { return false }
+            add(Hold(jail: event.jail, address: event.address, seen: seen, end: event.end))
+        case .unban:
+            guard let index = places.removeValue(forKey: Place(jail: event.jail, address: event.address)) else { return false }
+            holds.swapAt(index, holds.count - 1)
+            holds.removeLast()
+            if index < holds.count { places[Place(jail: holds[index].jail, address: holds[index].address)] = index }
+        }
+        return true
+    }
+
+    /// Nothing is added or noted any more.
+    mutating func forgetPlaces() { places = [:] }
 }

@@ -33,6 +33,9 @@ struct HoldsReading {
     /// Bans that were reported and whose rows are not there yet.
     mutating func add(_ hold: Hold) { gathering.add(hold) }
 
+    /// What the host reports meanwhile: the publisher gets it before the list.
+    mutating func note(_ event: Event) { _ = gathering.note(event) }
+
     /// Reads the next rows.
     mutating func advance(_ witness: Witness, _ jails: ReportedJails) -> Progress {
         let rows: [Row]

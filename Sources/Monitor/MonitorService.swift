@@ -196,6 +196,7 @@ struct MonitorService: ~Copyable {
         switch request {
         case .report:
             guard var report = intake.reporter.nextReport(now: .now) else { return nil }
+            holds.note(report)
             return {
                 report.now = .now
                 return report.message.frames
