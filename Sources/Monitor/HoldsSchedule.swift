@@ -32,6 +32,8 @@ public struct HoldsSchedule: Sendable {
     /// The term for which a list is due or under way.
     private var wantedFor: Term?
     private var isUnderWay = false
+    /// Whether another one is called for since the one under way was begun.
+    private var isOvertaken = false
     /// The term of the first page's answer.
     private var listTerm: Term?
     private var failures = 0
@@ -48,6 +50,7 @@ public struct HoldsSchedule: Sendable {
     /// Lines of the log are lost, or bans were reported whose end nobody knew: the log does not tell everything.
     public mutating func require(now: Instant) {
         healedTerm = nil
+        isOvertaken = isUnderWay
         let earliest = began.map { $0 + HoldsSchedule.firstPause } ?? now
         due = min(due, max(now, earliest))
     }
@@ -84,6 +87,7 @@ public struct HoldsSchedule: Sendable {
     /// A list is being made and sent.
     public mutating func began(now: Instant) {
         isUnderWay = true
+        isOvertaken = false
         began = now
         listTerm = nil
     }
@@ -94,10 +98,14 @@ public struct HoldsSchedule: Sendable {
     /// The last page was acknowledged.
     public mutating func completed(now: Instant, using random: inout some RandomNumberGenerator) {
         isUnderWay = false
-        healedTerm = listTerm
         wantedFor = listTerm
         failures = 0
-        due = now + HoldsSchedule.hour(&random)
+        if isOvertaken {
+            due = (began ?? now) + HoldsSchedule.firstPause
+        } else {
+            healedTerm = listTerm
+            due = now + HoldsSchedule.hour(&random)
+        }
     }
 
     /// The list could not be made, or was refused.

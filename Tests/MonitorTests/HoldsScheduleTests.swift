@@ -104,6 +104,20 @@ import Wire
         #expect(later.isDue(now: start + .seconds(100), isIdle: true))
     }
 
+    @Test func linesThatAreLostWhileAListIsOnItsWayCallForAnother() {
+        var random = SeededGenerator(seed: 1)
+        var schedule = schedule(&random)
+        schedule.answered(one, now: start, using: &random)
+        schedule.began(now: start)
+        schedule.pageTaken(one)
+        schedule.require(now: start + .seconds(1))
+        schedule.completed(now: start + .seconds(2), using: &random)
+        #expect(schedule.healedTerm == nil)
+        schedule.answered(one, now: start + .seconds(2), using: &random)
+        #expect(!schedule.isDue(now: start + .seconds(59), isIdle: true))
+        #expect(schedule.isDue(now: start + .seconds(60), isIdle: true))
+    }
+
     @Test func aListThatFailsComesAgainLaterAndLater() {
         var random = SeededGenerator(seed: 1)
         var schedule = schedule(&random)
