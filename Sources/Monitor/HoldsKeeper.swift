@@ -106,6 +106,12 @@ struct HoldsKeeper: ~Copyable {
         }
     }
 
+    /// The choice of jails is another one. A list that is being made begins anew.
+    mutating func jailsChanged(now: Instant) {
+        reading = reading.map { HoldsReading(madeAt: $0.madeAt, position: $0.position) }
+        schedule.require(now: now)
+    }
+
     private mutating func read(_ intake: inout LogIntake, _ witness: Witness, _ now: Instant) {
         guard var reading = reading.take() else { return }
         if let readAgain, readAgain > now {

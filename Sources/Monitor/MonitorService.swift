@@ -95,8 +95,15 @@ struct MonitorService: ~Copyable {
     private mutating func reload(_ lifecycle: Lifecycle) {
         lifecycle.reload { configuration in
             guard let settings = configuration.monitor else { return }
-            intake.jails = ReportedJails(settings)
+            choose(ReportedJails(settings))
         }
+    }
+
+    /// Which jails are reported from now on. What they ban already, the log won't tell.
+    mutating func choose(_ jails: ReportedJails) {
+        guard jails != intake.jails else { return }
+        intake.jails = jails
+        holds.jailsChanged(now: .now)
     }
 
     /// Sends what is in the log now, for a limited time. A second signal ends it at once.

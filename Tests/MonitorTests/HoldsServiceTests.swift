@@ -67,6 +67,13 @@ import Wire
         #expect(taken.id != host.pages[0].id)
     }
 
+    @Test func aReloadThatChoosesOtherJailsCallsForAList() throws {
+        var host = try ServiceUnderTest()
+        try host.awaitHealing()
+        host.ignore([try #require(Jail("sshd"))])
+        #expect(host.healedTerm == nil)
+    }
+
     @Test func aTermThatChangesWhileAListIsOnItsWayMakesAnother() throws {
         var host = try ServiceUnderTest()
         let now = Timestamp.now.milliseconds / 1000

@@ -80,6 +80,13 @@ struct ServiceUnderTest: ~Copyable {
     /// A ban's line, of 51 bytes.
     func append(_ address: String) { log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban \(address)\n") }
 
+    /// As a reload with this list of ignored jails.
+    mutating func ignore(_ jails: Set<Jail>) {
+        var settings = settings
+        settings.ignoredJails = jails
+        service.choose(ReportedJails(settings))
+    }
+
     /// Another monitor in the place of this one, which gets no chance to say anything.
     mutating func killAndStart(_ meanwhile: (borrowing ServiceUnderTest) throws -> Void = { _ in }) throws {
         try meanwhile(self)
