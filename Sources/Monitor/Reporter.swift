@@ -30,11 +30,6 @@ public struct Reporter {
         case stopsNotLogged
     }
 
-    private struct Line {
-        var entry: Report.Entry
-        var bytes: Int
-    }
-
     struct Undecided {
         var address: Address
         var seen: Timestamp
@@ -44,8 +39,7 @@ public struct Reporter {
     let stream: String
 
     private var gathered: [Sighting] = []
-    private var queue: [Line] = []
-    private var underWay: [Line] = []
+    private var decided = ReportQueue()
     var ends = EndLookups()
     var undecided: WaitingQueue<Undecided>
     /// When what waits is asked for again, and the pause after that; `nil` while the database answers.
@@ -78,13 +72,13 @@ public struct Reporter {
     // MARK: - Lines in
 
     /// Whether lines may be read from the log.
-    public var wantsLines: Bool { gathered.count + queue.count < Reporter.batchLimit }
+    public var wantsLines: Bool { gathered.count + decided.waiting < Reporter.batchLimit }
 
     /// Whether nothing is waiting to be sent or acknowledged.
-    public var isIdle: Bool { gathered.isEmpty && queue.isEmpty && underWay.isEmpty }
+    public var isIdle: Bool { gathered.isEmpty && decided.isEmpty }
 
     /// Whether ``nextReport(now:)`` has one.
-    public var hasReport: Bool { underWay.isEmpty && !queue.isEmpty }
+    public var hasReport: Bool { decided.hasNext }
 
     public var undecidedCount: Int { undecided.count }
 
@@ -126,9 +120,9 @@ public struct Reporter {
             if sighting.what == .ban, lastBanTimes[sighting.key.jail] == nil { jails.insert(sighting.key.jail) }
         }
         // What is found out late goes into the next report too, so it waits while that is full.
-        if queue.count < Reporter.batchLimit, isRetryDue(now) {
-            for key in ends.due(at: now, limit: Reporter.batchLimit - queue.count) { add(key, &holds) }
-            for key in undecided.first(max(0, Reporter.batchLimit - queue.count - holds.count)) { add(key, &holds) }
+        if decided.waiting < Reporter.batchLimit, isRetryDue(now) {
+            for key in ends.due(at: now, limit: Reporter.batchLimit - decided.waiting) { add(key, &holds) }
+            for key in undecided.first(max(0, Reporter.batchLimit - decided.waiting - holds.count)) { add(key, &holds) }
         }
         return holds.isEmpty ? nil : WitnessQuestion(holds: holds, jails: jails.sorted())
     }
@@ -168,7 +162,7 @@ public struct Reporter {
 
     /// When the next question is due without any line: a ban's end, or Unbans to be asked for again.
     public func deadline(now: Instant) -> Instant? {
-        guard queue.count < Reporter.batchLimit else { return nil }
+        guard decided.waiting < Reporter.batchLimit else { return nil }
         guard let waiting = undecided.isEmpty ? ends.deadline() : now else { return nil }
         return max(waiting, retry?.due ?? waiting)
     }
@@ -256,21 +250,13 @@ public struct Reporter {
 
     /// The next report; `nil` when there is nothing to send or one is under way. It is repeated until it is acknowledged.
     public mutating func nextReport(now: Timestamp) -> Report? {
-        guard underWay.isEmpty, !queue.isEmpty else { return nil }
-        var bytes = 0
-        let count = queue.prefix(Reporter.batchLimit).prefix { line in
-            bytes += line.bytes
-            return bytes <= Message.sizeLimit
-        }.count
-        underWay = Array(queue[..<count])
-        queue.removeFirst(count)
-        return Report(stream: stream, now: now, entries: underWay.map(\.entry))
+        let entries = decided.next()
+        return entries.isEmpty ? nil : Report(stream: stream, now: now, entries: entries)
     }
 
     /// The publisher has the report under way on its disk.
     public mutating func acknowledge() {
-        let position = underWay.last { $0.entry.position != nil }?.entry.position
-        underWay = []
+        let position = decided.acknowledge()
         acknowledged = isIdle ? taken : max(acknowledged, position ?? 0)
     }
 
@@ -295,13 +281,7 @@ public struct Reporter {
         _ position: UInt64?, _ key: HoldKey, _ address: Address, _ action: Event.Action, _ cause: Event.Cause, _ seen: Timestamp,
         _ end: BanEnd
     ) {
-        enqueue(position, Event(host: host, jail: key.jail, action: action, address: address, seen: seen, end: end, cause: cause))
-    }
-
-    private mutating func enqueue(_ position: UInt64?, _ event: Event) {
-        var text: [UInt8] = []
-        event.appendLine(to: &text)
-        queue.append(Line(entry: Report.Entry(position: position, event), bytes: text.count + 21))
+        decided.append(position, Event(host: host, jail: key.jail, action: action, address: address, seen: seen, end: end, cause: cause))
     }
 
     mutating func notice(_ notice: Notice) {
@@ -318,7 +298,7 @@ public struct Reporter {
     ) {
         self.init(host: host, stream: stream, undecidedLimit: undecidedLimit)
         taken = position
-        for line in saved.lines { if case .success(let event) = line.content { enqueue(line.position, event) } }
+        for line in saved.lines { if case .success(let event) = line.content { decided.append(line.position, event) } }
         for unban in saved.undecided { _ = undecided.append(unban.key, Undecided(address: unban.address, seen: unban.seen)) }
         for end in saved.ends {
             let pending = EndLookups.Pending(address: end.address, seen: end.seen, reported: end.reported, unbanned: end.unbanned)
@@ -330,7 +310,7 @@ public struct Reporter {
     /// To go on with after a restart. Complete when no line is taken that the witness was not asked about: ``question(now:)`` and its answer.
     public var savedState: SavedState {
         SavedState(
-            lines: (underWay + queue).map(\.entry),
+            lines: decided.all,
             undecided: undecided.all.map { UndecidedUnban(key: $0, address: $1.address, seen: $1.seen) },
             ends: ends.all.map { PendingEnd(key: $0, address: $1.address, seen: $1.seen, reported: $1.reported, unbanned: $1.unbanned) })
     }
