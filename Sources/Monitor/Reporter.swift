@@ -189,36 +189,13 @@ public struct Reporter {
         }
     }
 
-    private mutating func decide(_ sighting: Sighting, without problem: WitnessProblem, _ now: Instant) {
-        switch sighting.what {
-        case .ban:
-            let end = estimate(sighting)
-            if problem.isLasting {
-                holdingBack.banned(sighting.key, until: end, now: sighting.seen)
-                if end == .unknown { hasUnknownEnds = true }
-            }
-            reportBan(sighting, end: end, isFinal: problem.isLasting, now)
-        case .unban where problem.isLasting:
-            ends.forget(sighting.key)
-            guard holdingBack.unbanned(sighting.key, seen: sighting.seen, now: now) else { return }
-            let unban = Undecided(address: sighting.address, seen: sighting.seen)
-            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
-        case .unban:
-            if ends.unban(sighting.key, seen: sighting.seen) { return }
-            let unban = Undecided(address: sighting.address, seen: sighting.seen)
-            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
-        case .increase(let end):
-            increase(sighting, to: end)
-        }
-    }
-
-    private func estimate(_ sighting: Sighting) -> BanEnd {
+    func estimate(_ sighting: Sighting) -> BanEnd {
         guard let seconds = lastBanTimes[sighting.key.jail] else { return .unknown }
         return BanRow(timeOfBan: sighting.seen.milliseconds / 1000, banTime: seconds).end
     }
 
     /// - Parameter isFinal: whether the end is not looked up again.
-    private mutating func reportBan(_ sighting: Sighting, end: BanEnd, isFinal: Bool, _ now: Instant) {
+    mutating func reportBan(_ sighting: Sighting, end: BanEnd, isFinal: Bool, _ now: Instant) {
         report(sighting, .ban, .detected, end: end)
         guard !isFinal else { return }
         let pending = EndLookups.Pending(address: sighting.address, seen: sighting.seen, reported: end)
@@ -226,7 +203,7 @@ public struct Reporter {
     }
 
     /// Only a ban whose row isn't known yet learns from the line: fail2ban writes the row after it, with the increased time.
-    private mutating func increase(_ sighting: Sighting, to end: BanEnd) {
+    mutating func increase(_ sighting: Sighting, to end: BanEnd) {
         guard let pending = ends[sighting.key], ends.increase(sighting.key, to: end) else { return }
         reportLate(sighting.key, pending.address, .ban, .detected, seen: pending.seen, end: end)
     }

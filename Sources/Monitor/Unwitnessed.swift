@@ -3,6 +3,30 @@
 import Wire
 
 extension Reporter {
+    /// Decides on a line about which the database says nothing.
+    mutating func decide(_ sighting: Sighting, without problem: WitnessProblem, _ now: Instant) {
+        switch sighting.what {
+        case .ban:
+            let end = estimate(sighting)
+            if problem.isLasting {
+                holdingBack.banned(sighting.key, until: end, now: sighting.seen)
+                if end == .unknown { hasUnknownEnds = true }
+            }
+            reportBan(sighting, end: end, isFinal: problem.isLasting, now)
+        case .unban where problem.isLasting:
+            ends.forget(sighting.key)
+            guard holdingBack.unbanned(sighting.key, seen: sighting.seen, now: now) else { return }
+            let unban = Undecided(address: sighting.address, seen: sighting.seen)
+            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
+        case .unban:
+            if ends.unban(sighting.key, seen: sighting.seen) { return }
+            let unban = Undecided(address: sighting.address, seen: sighting.seen)
+            if undecided.append(sighting.key, unban) { notice(.undecidedDropped) }
+        case .increase(let end):
+            increase(sighting, to: end)
+        }
+    }
+
     /// Jails whose Unbans are to be proven by fail2ban itself now.
     func clientQuestion(now: Instant) -> [Jail] { holdingBack.due(now: now) }
 
