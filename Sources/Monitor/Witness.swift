@@ -31,6 +31,14 @@ public final class Witness {
     /// - Parameter path: `nil` when the monitor has to do without.
     public init(path: String?) { self.path = path }
 
+    /// Closes the file and leaves the connection's memory to the process: libdispatch wakes up each second for ever once a queue of its
+    /// kind was freed, and each connection has one. The checks at a start make one that is not the service's.
+    deinit {
+        guard let queue = connection?.queue else { return }
+        try? queue.close()
+        _ = Unmanaged.passRetained(queue)
+    }
+
     /// Looks once. Takes at most about a tenth of a second.
     public func answer(_ question: WitnessQuestion) -> WitnessAnswer {
         switch read({ try Witness.look($0, question) }) {
@@ -48,8 +56,9 @@ public final class Witness {
         } catch let problem as WitnessProblem {
             return .failure(problem)
         } catch let error as DatabaseError {
-            connection = nil
-            return .failure(Witness.problem(path, error))
+            let problem = Witness.problem(path, error)
+            if problem.isLasting { connection = nil }
+            return .failure(problem)
         } catch {
             connection = nil
             return .failure(.unreadable(path, "\(error)"))
