@@ -53,14 +53,13 @@ import Wire
         let now = Timestamp.now.milliseconds / 1000
         try host.database.ban("sshd", "192.0.2.1", time: now, banTime: 600)
         try host.database.ban("sshd", "192.0.2.2", time: now, banTime: 600)
-        while host.states.isEmpty { _ = try host.events(during: .milliseconds(10)) }
-        host.answerToOthers = .refuse(.busy)
+        host.answerToPages = .refuse(.busy)
         try host.awaitPages(1)
         #expect(host.pages[0].bans.count == 2)
         try host.database.unban("sshd", "192.0.2.1")
         host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Unban 192.0.2.1\n")
         #expect(try host.nextReport().entries.count == 1)
-        host.answerToOthers = .acknowledge
+        host.answerToPages = .acknowledge
         try host.awaitHealing()
         let taken = try #require(host.pages.last)
         #expect(taken.bans.map(\.address.description) == ["192.0.2.2"])

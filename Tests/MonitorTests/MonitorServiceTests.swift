@@ -57,7 +57,7 @@ import ZeroMQ
     @Test(arguments: [ServiceUnderTest.Answer.nonsense, .none])
     func aPublisherThatAnswersNoStateGetsReports(answer: ServiceUnderTest.Answer) throws {
         var host = try ServiceUnderTest()
-        host.answerToOthers = answer
+        host.answerToStates = answer
         while host.states.isEmpty { _ = try host.events(during: .milliseconds(10)) }
         host.append("192.0.2.1")
         #expect(try host.nextReport().entries.count == 1)
@@ -65,20 +65,19 @@ import ZeroMQ
 
     @Test func aPublisherThatTakesNoListGetsReports() throws {
         var host = try ServiceUnderTest()
-        while host.states.isEmpty { _ = try host.events(during: .milliseconds(10)) }
-        host.answerToOthers = .nonsense
+        host.answerToPages = .nonsense
         while host.pages.isEmpty { _ = try host.events(during: .milliseconds(10)) }
         for number in 1...3 {
             host.append("192.0.2.\(number)")
             #expect(try host.nextReport().entries.count == 1)
         }
-        host.answerToOthers = .acknowledge
+        host.answerToPages = .acknowledge
         try host.awaitHealing()
     }
 
     @Test func aStateThatIsAnsweredWithNonsenseIsNotSentAgain() throws {
         var host = try ServiceUnderTest()
-        host.answerToOthers = .nonsense
+        host.answerToStates = .nonsense
         #expect(try host.events(during: .seconds(1)) == [])
         #expect(host.states.count == 1)
     }

@@ -24,8 +24,10 @@ struct ServiceUnderTest: ~Copyable {
     let database: Fail2banDatabase
     /// The publisher's term.
     var term: UInt64 = 1
-    /// What states and pages are answered with.
-    var answerToOthers = Answer.acknowledge
+    /// What states are answered with.
+    var answerToStates = Answer.acknowledge
+    /// What pages of lists are answered with.
+    var answerToPages = Answer.acknowledge
     /// What came beside the reports.
     private(set) var states: [DaemonState] = []
     private(set) var pages: [HoldsPage] = []
@@ -137,13 +139,16 @@ struct ServiceUnderTest: ~Copyable {
         guard let request = try publisher.receive() else { return nil }
         let message = try Message(frames: Array(request.frames.dropFirst(2)))
         var report: Report?
+        var answer = answer
         let accepted: [[UInt8]]
         switch message.verb {
         case .state:
             states.append(try DaemonState(message))
+            answer = answerToStates
             accepted = DaemonState.answer(term: Term(id: term)).frames
         case .holds:
             pages.append(try HoldsPage(message))
+            answer = answerToPages
             accepted = Acknowledgement(term: Term(id: term), position: 0, refused: []).message.frames
         default:
             let received = try Report(message)
@@ -151,7 +156,7 @@ struct ServiceUnderTest: ~Copyable {
             accepted = Acknowledgement(term: Term(id: term), position: received.position ?? 0, refused: []).message.frames
         }
         let frames: [[UInt8]]
-        switch report == nil ? answerToOthers : answer {
+        switch answer {
         case .none: return report
         case .acknowledge: frames = accepted
         case .acknowledgeUpTo(let position):
