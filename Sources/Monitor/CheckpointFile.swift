@@ -1,33 +1,35 @@
 // Stage 1, log line -> event -> report: the checkpoint on disk, replaced as a whole, and when it is worth replacing.
 
 import Daemon
-import Glibc
 import Wire
 
 /// `statedir/monitor.checkpoint`.
 struct CheckpointFile {
-    let path: String
     /// What the system calls this machine: `/etc/machine-id` (machine-id(5)), or `-`.
     let machine: String
+    private let file: StateFile
+
+    var path: String { file.path }
 
     /// Longer than any: 100,000 Unbans that wait, 10,000 bans and 1,000 lines, each of at most 600 bytes.
-    private static let sizeLimit = 80 << 20
+    private static let longest = 80 << 20
 
     init(stateDirectory: String, machineIDPath: String = "/etc/machine-id") {
-        path = stateDirectory + "/monitor.checkpoint"
-        let id = (try? CheckpointFile.contents(machineIDPath, limit: 256)).map { $0.prefix { $0 != UInt8(ascii: "\n") } } ?? []
+        file = StateFile(path: stateDirectory + "/monitor.checkpoint", longest: CheckpointFile.longest, mode: 0o600)
+        let id = (try? readFile(machineIDPath, atMost: 256)).map { $0.prefix { $0 != UInt8(ascii: "\n") } } ?? []
         let isID = (1...64).contains(id.count) && id.allSatisfy { (0x21...0x7e).contains($0) }
         machine = isID ? String(decoding: id, as: UTF8.self) : "-"
     }
 
     /// - Throws: when there is none to go on with, for this machine, host and log.
     func read(host: Hostname, logPath: String) throws(NoCheckpoint) -> Checkpoint {
-        let text: [UInt8]
-        do {
-            text = try CheckpointFile.contents(path, limit: CheckpointFile.sizeLimit)
+        let text: [UInt8]?
+        do throws(SystemError) {
+            text = try file.readBytes()
         } catch {
-            throw error.code == ENOENT ? .missing : .unreadable(SystemError.text(of: error.code))
+            throw .unreadable(SystemError.text(of: error.code))
         }
+        guard let text else { throw .missing }
         guard let checkpoint = Checkpoint(text: text) else { throw .damaged }
         guard checkpoint.machine == machine else { throw .otherMachine }
         guard checkpoint.host == host else { throw .otherHost("\(checkpoint.host)") }
@@ -36,39 +38,7 @@ struct CheckpointFile {
     }
 
     /// Replaces the file; on disk when this returns. Makes its folder when it is missing.
-    func write(_ checkpoint: Checkpoint) throws(SystemError) {
-        if let slash = path.lastIndex(of: "/") { try createFolders(String(path[..<slash]), mode: 0o750) }
-        let new = path + ".new"
-        guard let file = OwnedDescriptor(open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)) else {
-            throw SystemError("write \(new)")
-        }
-        let text = checkpoint.text
-        var written = 0
-        while written < text.count {
-            let count = text.withUnsafeBytes { Glibc.write(file.number, $0.baseAddress.map { $0 + written }, $0.count - written) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SystemError("write \(new)") }
-            written += count
-        }
-        // A name that is on disk before its contents is an empty file after a power failure.
-        guard fdatasync(file.number) == 0, rename(new, path) == 0 else { throw SystemError("write \(path)") }
-    }
-
-    private static func contents(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-        guard let file = OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) else {
-            throw SystemError("open \(path)")
-        }
-        var contents: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-        while contents.count < limit {
-            let count = Glibc.read(file.number, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw SystemError("read \(path)") }
-            if count == 0 { break }
-            contents += buffer[..<count]
-        }
-        return contents
-    }
+    func write(_ checkpoint: Checkpoint) throws(SystemError) { try file.replace(checkpoint.text) }
 }
 
 /// When a checkpoint is due. A value without a clock, and without a timer: nothing wakes up for it.

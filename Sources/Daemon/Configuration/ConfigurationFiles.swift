@@ -71,7 +71,7 @@ struct ConfigurationFiles {
 /// The contents of a regular file.
 ///
 /// - Throws: ``SystemError``; EFBIG when it has more than `limit` bytes, and EINVAL when it is no regular file.
-func readFile(_ path: String, atMost limit: Int) throws(SystemError) -> [UInt8] {
+public func readFile(_ path: String, atMost limit: Int) throws(SystemError) -> [UInt8] {
     // Without O_NONBLOCK opening a pipe would wait for a writer.
     let file = OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
     guard let file else { throw SystemError("read \(path)") }
