@@ -76,6 +76,12 @@ struct ChaosCluster: Sendable {
             try await host.start(.subscriber)
         }
         try await measureFail2ban()
+        // Until then a subscriber that is started again could not tell what is over, as after a restore: the host is new to the publisher.
+        for host in hosts {
+            try await eventually("the place that the subscriber of \(host.lab.name) remembers", within: .seconds(60)) {
+                host.followedTerm != nil
+            }
+        }
     }
 
     private func write(_ host: ChaosHost) throws {

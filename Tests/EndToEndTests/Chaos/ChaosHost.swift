@@ -135,6 +135,11 @@ struct ChaosHost: Sendable {
         textOfFile("\(lab.folder)/\(daemon.rawValue).pid").flatMap { pid_t($0.prefix { $0 != "\n" }) }
     }
 
+    /// The publisher's term that the subscriber remembers a place in.
+    var followedTerm: String? {
+        textOfFile("\(lab.folder)/state/subscriber.term").map { String($0.prefix { $0 != " " }) }
+    }
+
     /// The file with the seconds by which a daemon's wall clock is wrong.
     func clockFile(of daemon: DaemonProgram) -> String { "\(lab.folder)/\(daemon.rawValue).clock" }
 

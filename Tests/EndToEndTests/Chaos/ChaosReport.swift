@@ -23,9 +23,12 @@ struct ChaosReport: Sendable {
         var limit: Duration
         /// Whether it was not right in the end.
         var isWrong = false
+        /// Addresses that it still refused in doubt, after a restore.
+        var inDoubt = 0
 
         var text: String {
             "web\(host): \(toBan) to ban, \(toLift) to lift, \(isWrong ? "WRONG" : "right") after \(ms(took)) (limit \(ms(limit)))"
+                + (inDoubt == 0 ? "" : ", but for \(inDoubt) in doubt since a restore")
         }
     }
 

@@ -116,6 +116,9 @@ struct Oracle: Sendable {
         return (certain, possible.subtracting(certain))
     }
 
+    /// All that was ever banned, now or before.
+    var everBanned: Set<String> { Set(histories.keys.map(\.address)) }
+
     /// The holds that stand for longer than the run.
     var lastingHolds: Set<HoldName> { Set(holds.filter { $0.value.ends == nil }.keys) }
 
