@@ -44,10 +44,13 @@ public struct BanRow: Hashable, Sendable {
         }
     }
 
+    /// Seconds by which a row may be older than its ban's line: a failure's line is read within seconds.
+    static let freshness: Int64 = 10
+
     /// Whether it was certainly made for that ban. A row that is older may be one of an earlier ban which an admin's shorter
-    /// bantime ended; a failure's line is read within seconds.
+    /// bantime ended.
     func isFresh(at seen: Timestamp) -> Bool {
-        isCurrent(at: seen) && timeOfBan >= seen.milliseconds / 1000 - 10
+        isCurrent(at: seen) && timeOfBan >= seen.milliseconds / 1000 - BanRow.freshness
     }
 }
 

@@ -11,7 +11,7 @@ struct CheckpointFile {
 
     var path: String { file.path }
 
-    /// Longer than any: 100,000 Unbans that wait, 10,000 bans and 1,000 lines, each of at most 600 bytes.
+    /// Longer than any: 100,000 Unbans that wait, 20,000 bans and 1,000 lines, each of at most 600 bytes.
     private static let longest = 80 << 20
 
     init(stateDirectory: String, machineIDPath: String = "/etc/machine-id") {

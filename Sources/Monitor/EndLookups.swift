@@ -12,6 +12,8 @@ struct EndLookups {
     static let delays: [Duration] = [.milliseconds(10), .milliseconds(100), .seconds(1), .seconds(10)]
     /// Bans waiting at once. Those beyond keep their estimate.
     static let limit = 10_000
+    /// Bans without a row that are remembered until they end.
+    static let rowlessLimit = 10_000
     /// Ends that differ by this many milliseconds or less are the same: fail2ban's are rounded to seconds.
     private static let tolerance: Int64 = 1000
 
@@ -41,10 +43,17 @@ struct EndLookups {
     /// One queue for each delay: within one, what came first is due first.
     private var queues = EndLookups.delays.map { _ in WaitingQueue<Entry>(limit: EndLookups.limit) }
 
+    /// Bans whose row never came, as when fail2ban's database can't be written: fail2ban has them all the same.
+    private var rowless = WaitingQueue<Pending>(limit: EndLookups.rowlessLimit)
+    /// When the last of those ends that were too many to be remembered.
+    private var forgottenUntil: Timestamp?
+    /// When those that had ended were last let go to make room.
+    private var madeRoom: Timestamp?
+
     var count: Int { queues.reduce(0) { $0 + $1.count } }
 
-    /// All that wait, the oldest first.
-    var all: [(HoldKey, Pending)] { queues.reversed().flatMap { $0.all.map { ($0, $1.pending) } } }
+    /// All that wait, the oldest first, and before them those without a row: after a restart they are looked up once more.
+    var all: [(HoldKey, Pending)] { rowless.all + queues.reversed().flatMap { $0.all.map { ($0, $1.pending) } } }
 
     subscript(key: HoldKey) -> Pending? { entry(key)?.pending }
 
@@ -61,13 +70,17 @@ struct EndLookups {
     /// - Returns: `false` when too many wait already.
     mutating func begin(_ key: HoldKey, _ pending: Pending, now: Instant) -> Bool {
         forget(key)
-        guard count < EndLookups.limit else { return false }
+        guard count < EndLookups.limit else {
+            remember(key, pending)
+            return false
+        }
         _ = queues[0].append(key, Entry(pending: pending, due: now + EndLookups.delays[0]))
         return true
     }
 
     mutating func forget(_ key: HoldKey) {
         for i in queues.indices { queues[i].remove(key) }
+        rowless.remove(key)
     }
 
     /// Holds to look up now.
@@ -98,13 +111,35 @@ struct EndLookups {
         return true
     }
 
-    /// Bans whose row is awaited, and that no Unban followed.
-    var awaited: [(key: HoldKey, pending: Pending)] {
-        queues.flatMap { queue in
-            queue.first(queue.count).compactMap { key in
-                queue[key].flatMap { $0.pending.unbanned == nil ? (key, $0.pending) : nil }
-            }
+    /// Bans whose row is awaited or never came, and that no Unban followed.
+    var awaited: [(key: HoldKey, pending: Pending)] { all.compactMap { $1.unbanned == nil ? ($0, $1) : nil } }
+
+    /// Whether ``awaited`` and the database have all bans there are; not so while one lasts that had no row and was one too many.
+    mutating func isComplete(at now: Timestamp) -> Bool {
+        dropEnded(at: now)
+        guard let until = forgottenUntil, until > now else {
+            forgottenUntil = nil
+            return true
         }
+        return false
+    }
+
+    private mutating func dropEnded(at now: Timestamp) {
+        for (key, pending) in rowless.all { if case .at(let end) = pending.reported, end <= now { rowless.remove(key) } }
+    }
+
+    private mutating func remember(_ key: HoldKey, _ pending: Pending) {
+        // Looking through them for each ban of a burst would hold up the loop.
+        if rowless.count >= EndLookups.rowlessLimit, madeRoom.map({ abs(pending.seen.milliseconds(since: $0)) >= 60_000 }) ?? true {
+            madeRoom = pending.seen
+            dropEnded(at: pending.seen)
+        }
+        guard rowless.count < EndLookups.rowlessLimit else {
+            let end = if case .at(let end) = pending.reported { end } else { Timestamp.latest }
+            forgottenUntil = max(forgottenUntil ?? end, end)
+            return
+        }
+        _ = rowless.append(key, pending)
     }
 
     /// What a lookup found. One that could not be made does not count.
@@ -127,7 +162,11 @@ struct EndLookups {
         } else if row == nil, let unbanned = entry.pending.unbanned, entry.lookups >= 2 {
             return .lifted(seen: unbanned)
         }
-        guard entry.lookups < EndLookups.delays.count else { return outcome }
+        guard entry.lookups < EndLookups.delays.count else {
+            // An older row that stands is on a list by itself.
+            if row == nil || row?.isCurrent(at: seen) == false { remember(key, entry.pending) }
+            return outcome
+        }
         // From this lookup on: after a pause of the loop, or a locked database, the lookups must not all come at once.
         entry.due = now + (EndLookups.delays[entry.lookups] - EndLookups.delays[entry.lookups - 1])
         _ = queues[entry.lookups].append(key, entry)

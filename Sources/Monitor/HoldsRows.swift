@@ -30,8 +30,12 @@ struct HoldsReading {
         case unavailable(WitnessProblem)
     }
 
-    /// Bans that were reported and whose rows are not there yet.
-    mutating func add(_ hold: Hold) { gathering.add(hold) }
+    /// A ban that was reported before its row was there. The row counts if it came meanwhile.
+    mutating func add(_ hold: Hold) {
+        let earliest = hold.seen.advanced(byMilliseconds: -BanRow.freshness * 1000)
+        if let row = gathering[hold.jail, hold.address], row.seen >= earliest { return }
+        gathering.add(hold)
+    }
 
     /// What the host reports meanwhile: the publisher gets it before the list.
     mutating func note(_ event: Event) { _ = gathering.note(event) }

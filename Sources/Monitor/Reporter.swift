@@ -183,6 +183,8 @@ public struct Reporter {
             reportBan(sighting, end: row?.end ?? estimate(sighting), isFinal: isFinal, now)
         case .unban:
             if ends.unban(key, seen: sighting.seen) { return }
+            // Where there is a row, it counts.
+            ends.forget(key)
             if testimony.rows[key] == nil { report(sighting, .unban, .lifted) }
         case .increase(let end):
             increase(sighting, to: end)
@@ -210,6 +212,7 @@ public struct Reporter {
 
     private mutating func decideUnban(_ key: HoldKey, isGone: Bool) {
         guard let waiting = undecided.remove(key) else { return }
+        ends.forget(key)
         if isGone { reportLate(key, waiting.address, .unban, .lifted, seen: waiting.seen) }
     }
 

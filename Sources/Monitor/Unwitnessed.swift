@@ -86,7 +86,7 @@ extension Reporter {
         for key in undecided.first(undecided.count) where dropped.concerns(key.jail) { undecided.remove(key) }
     }
 
-    /// Bans that were reported and whose rows are not there yet: a list has them too.
+    /// Bans that were reported and whose rows are not there: a list has them too, until they end.
     var awaitedHolds: [Hold] {
         ends.awaited.map { Hold(jail: $0.key.jail, address: $0.pending.address, seen: $0.pending.seen, end: $0.pending.reported) }
     }

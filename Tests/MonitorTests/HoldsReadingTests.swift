@@ -102,6 +102,25 @@ import Wire
         #expect(reading.gathering.holds.count == 10)
     }
 
+    @Test func aBanWithoutARowIsAddedAndARowThatCameLateCounts() throws {
+        let folder = try LogFolder()
+        let database = try database(folder, 1)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
+        let jail = try #require(Jail("sshd"))
+        let estimate = BanEnd.at(now.advanced(byMilliseconds: 60_000))
+        for text in ["10.0.0.0", "10.0.0.1"] {
+            reading.add(Hold(jail: jail, address: try #require(Address(text)), seen: now, end: estimate))
+        }
+        // Of an earlier ban than the one that was reported.
+        try database.ban("sshd", "10.0.0.2", time: seconds - 100, banTime: 700)
+        var other = HoldsReading(madeAt: now, position: 0)
+        #expect(readAll(&other, Witness(path: database.path)).0 == .done)
+        other.add(Hold(jail: jail, address: try #require(Address("10.0.0.2")), seen: now, end: estimate))
+        #expect(reading.gathering.holds.map(\.end) == [.at(Timestamp(milliseconds: (seconds + 600) * 1000)), estimate])
+        #expect(other.gathering.holds.map(\.end).last == estimate)
+    }
+
     @Test func jailsThatFail2banMarkedAsStoppedAreRead() throws {
         let folder = try LogFolder()
         let database = try database(folder, 10)
