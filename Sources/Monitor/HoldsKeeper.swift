@@ -30,8 +30,15 @@ struct HoldsKeeper: ~Copyable {
     /// What fail2ban-client said of Unbans; it counts when the log has been read as far.
     private var verdict: ClientInquiry.Findings?
     private var list: HoldsList?
+    /// What was reported since fail2ban-client was asked for the list.
+    private var reported: [Event] = []
     private var random = SystemRandomNumberGenerator()
     private var gaps = 0
+    private var clock = SteadyClock()
+    /// Whether a page waits for its answer.
+    private var isPageUnderWay = false
+    /// Whether the list under way was given up, and only the answer to its page is awaited.
+    private var isGivenUp = false
     private var failures = RateLimit(interval: .seconds(600))
     private var warnings = RateLimit(interval: .seconds(3600))
     /// The last list that the publisher has: when it was made, and how many bans it had.
@@ -47,7 +54,7 @@ struct HoldsKeeper: ~Copyable {
     }
 
     /// Whether a page is to be sent.
-    var hasPage: Bool { list != nil }
+    var hasPage: Bool { list != nil && !isGivenUp }
 
     /// Whether what fail2ban has logged until now must be read before it can go on.
     var wantsLog: Bool { verdict != nil }
@@ -64,7 +71,8 @@ struct HoldsKeeper: ~Copyable {
         ].compactMap(\.self).min()
     }
 
-    private var isMaking: Bool { reading != nil || clientList != nil }
+    /// Whether a list is being made, which takes several turns.
+    var isMaking: Bool { reading != nil || clientList != nil }
 
     // MARK: - One turn
 
@@ -74,6 +82,11 @@ struct HoldsKeeper: ~Copyable {
     ///   - gaps: how often lines of the log were lost.
     ///   - isLogRead: whether all that the log has was taken.
     mutating func advance(_ intake: inout LogIntake, _ witness: Witness, gaps: Int, isLogRead: Bool, now: Instant) {
+        if let step = clock.newStep() {
+            logger.notice("this host's clock was set, \(step) ms from where it was at the start: the publisher is told all bans again")
+            outdate()
+            schedule.clockSet(now: now)
+        }
         if gaps > self.gaps {
             self.gaps = gaps
             schedule.require(now: now)
@@ -125,8 +138,9 @@ struct HoldsKeeper: ~Copyable {
             self.reading = reading
         case .done:
             locks = 0
+            let isComplete = intake.reporter.ends.isComplete(at: reading.madeAt)
             for hold in intake.reporter.awaitedHolds where intake.jails.contains(hold.jail) { reading.add(hold) }
-            finish(reading.gathering, reading.madeAt, reading.position, isWhole: true, now)
+            finish(reading.gathering, reading.madeAt, reading.position, isWhole: isComplete, now)
         case .unavailable(.locked) where locks < HoldsKeeper.lockLimit:
             locks += 1
             readAgain = now + HoldsKeeper.lockPause
@@ -147,6 +161,7 @@ struct HoldsKeeper: ~Copyable {
         do throws(SystemError) {
             try client.begin(.list(jails), now: now)
             clientList = (madeAt, position)
+            reported = []
         } catch {
             give(up: error.description, now)
         }
@@ -169,6 +184,7 @@ struct HoldsKeeper: ~Copyable {
                     gathering.add(Hold(jail: jail, address: ban.address, seen: min(ban.seen ?? madeAt, madeAt), end: ban.end))
                 }
             }
+            for event in reported { _ = gathering.note(event) }
             // fail2ban without its database may have forgotten bans that nobody lifted.
             finish(gathering, madeAt, position, isWhole: false, now)
         case (.list, .failure(let failure)):
@@ -209,18 +225,24 @@ struct HoldsKeeper: ~Copyable {
 
     /// What is being reported now, perhaps before a list that was read before.
     mutating func note(_ report: Report) {
-        guard reading != nil || list != nil else { return }
+        guard isMaking || list != nil else { return }
         for case .success(let event) in report.entries.lazy.map(\.content) {
+            if clientList != nil { reported.append(event) }
             reading?.note(event)
             list?.note(event)
         }
     }
 
     /// The page to send.
-    mutating func page(now: Timestamp) -> HoldsPage? { list?.current(now: now) }
+    mutating func page(now: Timestamp) -> HoldsPage? {
+        isPageUnderWay = list != nil
+        return list?.current(now: now)
+    }
 
     /// The publisher has the page.
     mutating func pageTaken(_ term: Term, now: Instant) {
+        isPageUnderWay = false
+        guard !isGivenUp else { return outdate() }
         schedule.pageTaken(term)
         guard let isLast = list?.acknowledge(), isLast, let list = list.take() else { return }
         schedule.completed(now: now, using: &random)
@@ -230,17 +252,33 @@ struct HoldsKeeper: ~Copyable {
 
     /// The publisher won't take this list.
     mutating func refused(_ refusal: RequestRefusal, now: Instant) {
+        isPageUnderWay = false
+        guard !isGivenUp else { return outdate() }
         list = nil
         schedule.failed(now: now, using: &random)
         guard let more = failures.heldBackNote(at: now) else { return }
         logger.warning("the publisher did not take the list of this host's bans, which is sent again later: \(refusal)\(more)")
     }
 
+    /// The publisher did not take a page of a list that was given up, and it is not sent again.
+    mutating func pageDropped() {
+        isPageUnderWay = false
+        outdate()
+    }
+
+    /// Gives up the list that is being made or on its way. A page that waits for its answer stays: its answer must not be taken for one to
+    /// another list's.
+    private mutating func outdate() {
+        reading = nil
+        clientList = nil
+        isGivenUp = isPageUnderWay
+        if !isPageUnderWay { list = nil }
+    }
+
     /// Any answer tells the publisher's term.
     mutating func answered(_ term: Term, now: Instant) {
         guard schedule.answered(term, now: now, using: &random) else { return }
-        list = nil
-        reading = nil
+        outdate()
         schedule.outdated(now: now)
     }
 }

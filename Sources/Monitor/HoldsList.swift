@@ -18,6 +18,12 @@ public struct Hold: Hashable, Sendable {
     }
 }
 
+/// What a hold of this host is about.
+struct HoldPlace: Hashable, Sendable {
+    var jail: Jail
+    var address: Address
+}
+
 /// A complete list on its way: it is cut into pages as they are sent, each page repeated until it is acknowledged.
 public struct HoldsList: Sendable {
     /// The most bans of a list, 8 MB: the publisher's default `maxholds`. Those beyond are left out, and the list then only adds.
@@ -107,19 +113,16 @@ public struct HoldsList: Sendable {
 struct HoldsGathering {
     private(set) var holds: [Hold] = []
     /// By jail and address: a row that fail2ban wrote anew between two pieces comes twice, and two texts can be one address.
-    private var places: [Place: Int] = [:]
+    private var places: [HoldPlace: Int] = [:]
     private(set) var leftOut = 0
 
-    private struct Place: Hashable {
-        var jail: Jail
-        var address: Address
-    }
+    subscript(jail: Jail, address: Address) -> Hold? { places[HoldPlace(jail: jail, address: address)].map { holds[$0] } }
 
     init(_ holds: [Hold] = []) { for hold in holds { add(hold) } }
 
     /// The later of two that are one hold counts.
     mutating func add(_ hold: Hold) {
-        let place = Place(jail: hold.jail, address: hold.address)
+        let place = HoldPlace(jail: hold.jail, address: hold.address)
         if let index = places[place] {
             if holds[index].seen <= hold.seen { holds[index] = hold }
             return
@@ -141,10 +144,10 @@ struct HoldsGathering {
             guard let seen = event.seen else { return false }
             add(Hold(jail: event.jail, address: event.address, seen: seen, end: event.end))
         case .unban:
-            guard let index = places.removeValue(forKey: Place(jail: event.jail, address: event.address)) else { return false }
+            guard let index = places.removeValue(forKey: HoldPlace(jail: event.jail, address: event.address)) else { return false }
             holds.swapAt(index, holds.count - 1)
             holds.removeLast()
-            if index < holds.count { places[Place(jail: holds[index].jail, address: holds[index].address)] = index }
+            if index < holds.count { places[HoldPlace(jail: holds[index].jail, address: holds[index].address)] = index }
         }
         return true
     }

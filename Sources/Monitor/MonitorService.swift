@@ -76,6 +76,9 @@ struct MonitorService: ~Copyable {
     /// How often lines of the log were lost; see ``LogTail/gaps``.
     var gaps: Int { tail.gaps }
 
+    /// Whether a list is being made.
+    var isReadingHolds: Bool { holds.isMaking }
+
     /// Runs until a signal ends it; then what is in the log is reported, as far as the publisher answers in time.
     mutating func run(_ lifecycle: Lifecycle) throws {
         lifecycle.ready()
@@ -245,7 +248,11 @@ struct MonitorService: ~Copyable {
         case .again(let refusal):
             troubles.log(refusal, now)
             // A page of a list that was given up is not worth another try.
-            if underWay != .page || holds.hasPage { retryLater(now, onNextEndpoint: refusal.code == .standby) }
+            if underWay != .page || holds.hasPage {
+                retryLater(now, onNextEndpoint: refusal.code == .standby)
+            } else {
+                holds.pageDropped()
+            }
         case .nonsense(let error):
             troubles.log(error, now)
             if underWay != .state { retryLater(now) }

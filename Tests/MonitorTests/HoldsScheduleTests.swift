@@ -118,6 +118,19 @@ import Wire
         #expect(schedule.isDue(now: start + .seconds(60), isIdle: true))
     }
 
+    @Test func aClockThatWasSetCallsForAListInPlaceOfTheOneThatIsMade() {
+        var random = SeededGenerator(seed: 1)
+        var schedule = settled(&random)
+        schedule.clockSet(now: start + .seconds(100))
+        #expect(schedule.isDue(now: start + .seconds(100), isIdle: true))
+        // A start before it has arrived begins with one too.
+        #expect(schedule.healedTerm == nil)
+        schedule.began(now: start + .seconds(100))
+        schedule.clockSet(now: start + .seconds(101))
+        #expect(!schedule.isDue(now: start + .seconds(159), isIdle: true))
+        #expect(schedule.isDue(now: start + .seconds(160), isIdle: true))
+    }
+
     @Test func aListThatFailsComesAgainLaterAndLater() {
         var random = SeededGenerator(seed: 1)
         var schedule = schedule(&random)

@@ -88,6 +88,26 @@ import Wire
         #expect(host.pages.last { $0.page == 1 }?.id == host.pages.last?.id)
     }
 
+    /// The list is read in several turns. What was lifted behind the row that was read first is reported before the list is there.
+    @Test func whatIsLiftedWhileAListIsReadIsNotOnIt() throws {
+        var host = try ServiceUnderTest()
+        let now = Timestamp.now.milliseconds / 1000
+        try host.database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 39999)
+            INSERT INTO bips SELECT '10.' || (i / 62500) || '.' || (i / 250 % 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
+            """)
+        while !host.isReadingHolds { _ = try host.events(during: .zero) }
+        try host.database.unban("sshd", "10.0.0.0")
+        host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Unban 10.0.0.0\n")
+        let report = try host.nextReport()
+        #expect(try report.entries.map { try $0.content.get().action } == [.unban])
+        #expect(host.pages.isEmpty, "the list was there first")
+        while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
+        let listed = Set(host.pages.flatMap { $0.bans.map(\.address.description) })
+        #expect(listed.count == 39_999 && !listed.contains("10.0.0.0"))
+    }
+
     @Test func neitherDatabaseNorFail2banMeansNoList() throws {
         var host = try ServiceUnderTest(hasDatabase: false)
         #expect(try host.events(during: .seconds(1)) == [])

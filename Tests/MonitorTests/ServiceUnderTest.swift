@@ -79,6 +79,8 @@ struct ServiceUnderTest: ~Copyable {
 
     var healedTerm: Term? { service.healedTerm }
 
+    var isReadingHolds: Bool { service.isReadingHolds }
+
     /// A ban's line, of 51 bytes.
     func append(_ address: String) { log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban \(address)\n") }
 
@@ -126,9 +128,9 @@ struct ServiceUnderTest: ~Copyable {
     mutating func events(during duration: Duration) throws -> [Event] {
         let end = ContinuousClock.now + duration
         var events: [Event] = []
-        while ContinuousClock.now < end {
+        repeat {
             if let report = try turn(.acknowledge) { events += try report.entries.map { try $0.content.get() } }
-        }
+        } while ContinuousClock.now < end
         return events
     }
 
