@@ -86,9 +86,8 @@ public struct BroadcastIntake: Sendable {
             case .apply(let events, let publisherNow):
                 for event in events { apply(event, publisherNow, now, refusal, &result) }
             case .adopt(let bans, let publisherNow, let isCertain):
-                let lacking = Set(wanted.addresses).subtracting(bans.lazy.map(\.address))
                 for ban in bans { apply(ban, publisherNow, now, refusal, &result) }
-                result.changes += wanted.withdraw(lacking, isCertain: isCertain, now: now)
+                result.changes += wanted.withdrawAll(except: Set(bans.lazy.map(\.address)), isCertain: isCertain, now: now)
                 result.adopted = Adopted(count: bans.count, isCertain: isCertain)
             case .ask(let request): result.question = request
             case .upToDate: result.isUpToDate = true

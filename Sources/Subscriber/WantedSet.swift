@@ -129,17 +129,19 @@ public struct WantedSet: Sendable {
     /// Whether something is wanted only because it isn't certain that it is over.
     public var hasDoubted: Bool { doubted.contains { wanted[$0] != nil } }
 
-    /// A snapshot lacks these addresses: they are lifted, or end within ``doubt`` if that isn't certain.
-    public mutating func withdraw(_ addresses: Set<Address>, isCertain: Bool, now: ContinuousClock.Instant) -> [Change] {
-        completeFrom = isCertain ? now : now + WantedSet.doubt
-        doubted = isCertain ? [] : doubted.union(addresses)
+    /// Takes over that there are no other bans than these: what else is wanted is lifted, or ends within ``doubt`` if that isn't certain. What
+    /// is doubted already keeps its time: a publisher that may have lost its journal is no surer of it when it is asked again.
+    public mutating func withdrawAll(except bans: Set<Address>, isCertain: Bool, now: ContinuousClock.Instant) -> [Change] {
+        if let complete = completeFrom, complete <= now { doubted = [] }
+        completeFrom = isCertain ? max(completeFrom ?? now, now) : now + WantedSet.doubt
+        refusals = refusals.filter { bans.contains($0.key) }
         var changes: [Change] = []
-        for address in addresses {
-            refusals[address] = nil
+        for address in wanted.keys where !bans.contains(address) && !doubted.contains(address) {
             if isCertain {
                 if wanted.removeValue(forKey: address) != nil { changes.append(Change(.lifted, address)) }
             } else if let end = wanted[address] {
                 let latest = milliseconds(now + WantedSet.doubt)
+                doubted.insert(address)
                 guard end > latest else { continue }
                 wanted[address] = latest
                 remember(latest, address)

@@ -83,16 +83,61 @@ import Wire
     @Test mutating func whatASnapshotOfAKnownTermLacksIsLiftedAndOfAnUnknownOneEndsWithinTenMinutes() throws {
         begin(at: 0)
         _ = try take(1, [try ban("192.0.2.1"), try ban("192.0.2.2")])
-        for (isKnown, other) in [(false, Term(id: 2)), (true, Term(id: 3))] {
-            _ = try take(1, [], term: other)
-            let snapshot = SyncAnswer.Content.snapshot([try ban("192.0.2.2")], number: 0, next: nil, isKnownPlace: isKnown)
-            let result = intake.take(SyncAnswer(term: other, now: publisherStart, snapshot), now: start, refusal: nobodyRefused)
+        for (isKnown, other) in [(true, Term(id: 2)), (false, Term(id: 3))] {
+            _ = try take(1, [try ban("192.0.2.1")])
+            let result = try adopt([try ban("192.0.2.2")], of: other, isKnown: isKnown)
             #expect(result.adopted == .init(count: 1, isCertain: isKnown))
             #expect(intake.wanted.contains(try address("192.0.2.1")) == !isKnown)
-            _ = intake.take(
-                SyncAnswer(term: other, now: publisherStart, .announcements([], isLast: true)), now: start, refusal: nobodyRefused)
-            if !isKnown { #expect(intake.wanted.end(of: try address("192.0.2.1")) == start + .seconds(600)) }
+            if isKnown {
+                _ = try adopt([try ban("192.0.2.1"), try ban("192.0.2.2")], of: term, isKnown: true)
+            } else {
+                #expect(intake.wanted.end(of: try address("192.0.2.1")) == start + .seconds(600))
+            }
         }
+    }
+
+    /// Another term shows, and its publisher's answer is taken over.
+    private mutating func adopt(_ bans: [Event], of other: Term, isKnown: Bool, at number: UInt64 = 0) throws -> BroadcastIntake.Result {
+        _ = try take(number + 1, [], term: other)
+        let snapshot = SyncAnswer.Content.snapshot(bans, number: number, next: nil, isKnownPlace: isKnown)
+        let result = intake.take(SyncAnswer(term: other, now: publisherStart, snapshot), now: start, refusal: nobodyRefused)
+        let end = SyncAnswer.Content.announcements([], isLast: true)
+        _ = intake.take(SyncAnswer(term: other, now: publisherStart, end), now: start, refusal: nobodyRefused)
+        return result
+    }
+
+    @Test mutating func whatIsDoubtedIsNotLiftedSoonerBecauseASecondSnapshotIsOfAKnownTerm() throws {
+        begin(at: 0)
+        _ = try take(1, [try ban("192.0.2.1"), try ban("192.0.2.2")])
+        // One that has lost its journal; then 192.0.2.3 comes and goes while this host is cut off.
+        _ = try adopt([], of: Term(id: 2), isKnown: false)
+        _ = try take(1, [try ban("192.0.2.3")], term: Term(id: 2))
+        let result = try adopt([try ban("192.0.2.2")], of: Term(id: 3), isKnown: true, at: 9)
+        #expect(result.changes.filter { $0.kind == .lifted }.map(\.address) == [try address("192.0.2.3")])
+        #expect(intake.wanted.contains(try address("192.0.2.1")))
+        #expect(intake.wanted.completeFrom == start + WantedSet.doubt, "fail2ban's other bans are in doubt as long")
+        #expect(intake.certainPosition(isExplained: true, now: start) == nil)
+        _ = intake.expire(now: start + WantedSet.doubt + WantedSet.grace, limit: 10)
+        #expect(intake.wanted.count == 0, "none of them was said to last longer")
+    }
+
+    @Test(arguments: [1, 2]) mutating func twoPublishersThatContradictEachOtherLiftNothing(_ rounds: Int) throws {
+        begin(at: 0)
+        _ = try take(1, [try ban("192.0.2.1", for: nil), try ban("192.0.2.2", for: nil)])
+        for _ in 0..<rounds {
+            #expect(try adopt([try ban("192.0.2.2", for: nil)], of: Term(id: 2), isKnown: false).changes.allSatisfy { $0.kind != .lifted })
+            #expect(try adopt([try ban("192.0.2.1", for: nil)], of: term, isKnown: false).changes.allSatisfy { $0.kind != .lifted })
+        }
+        #expect(intake.wanted.count == 2)
+    }
+
+    @Test mutating func aRefusedBanThatASnapshotLacksIsNotBannedWhenTheRuleGoes() throws {
+        begin(at: 0)
+        _ = try take(1, [try ban("192.0.2.1", for: nil)]) { _ in "ignoreip has it" }
+        #expect(intake.wanted.refusedCount == 1)
+        _ = try adopt([], of: Term(id: 2), isKnown: true)
+        #expect(intake.wanted.refusedCount == 0)
+        #expect(intake.review(refusal: nobodyRefused).isEmpty)
     }
 
     @Test mutating func aMalformedFrameChangesNothing() throws {

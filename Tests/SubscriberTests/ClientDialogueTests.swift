@@ -38,14 +38,14 @@ import Wire
         try rig.ban("192.0.2.1")
         rig.pass(.seconds(60))
         #expect(rig.fail2ban.banned.contains(try address("198.51.100.1")))
-        _ = rig.wanted.withdraw([], isCertain: true, now: rig.now)
+        _ = rig.wanted.withdrawAll(except: Set(rig.wanted.addresses), isCertain: true, now: rig.now)
         rig.pass(.seconds(60))
         #expect(rig.fail2ban.banned == [try address("192.0.2.1")])
     }
 
     @Test mutating func whatIsMissingOrTooMuchIsPutRightAtTheNextComparison() throws {
         settle()
-        _ = rig.wanted.withdraw([], isCertain: true, now: rig.now)
+        _ = rig.wanted.withdrawAll(except: Set(rig.wanted.addresses), isCertain: true, now: rig.now)
         try rig.ban("192.0.2.1")
         rig.pass(.seconds(60))
         rig.fail2ban.banByHand(try address("198.51.100.1"))
