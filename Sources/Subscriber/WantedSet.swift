@@ -138,10 +138,11 @@ public struct WantedSet: Sendable {
         var changes: [Change] = []
         for address in wanted.keys where !bans.contains(address) && !doubted.contains(address) {
             if isCertain {
-                if wanted.removeValue(forKey: address) != nil { changes.append(Change(.lifted, address)) }
+                wanted[address] = nil
+                changes.append(Change(.lifted, address))
             } else if let end = wanted[address] {
-                let latest = milliseconds(now + WantedSet.doubt)
                 doubted.insert(address)
+                let latest = milliseconds(now + WantedSet.doubt)
                 guard end > latest else { continue }
                 wanted[address] = latest
                 remember(latest, address)
@@ -150,11 +151,13 @@ public struct WantedSet: Sendable {
         return changes
     }
 
-    /// Removes what ended; at most `limit` a call, so that a million ends at one time do not stop the loop.
+    /// Removes what ended. Looks at `limit` ends a call, so that a million at one time do not stop the loop; call again while ``nextExpiry``
+    /// is over.
     public mutating func expire(now: ContinuousClock.Instant, limit: Int) -> [Change] {
         let due = milliseconds(now) - WantedSet.grace.milliseconds
         var changes: [Change] = []
-        while changes.count < limit, let next = ends.min, next.end <= due {
+        for _ in 0..<limit {
+            guard let next = ends.min, next.end <= due else { break }
             ends.removeMin()
             if refusals[next.address]?.end == next.end { refusals[next.address] = nil }
             guard wanted[next.address] == next.end else { continue }

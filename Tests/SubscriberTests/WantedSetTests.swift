@@ -110,7 +110,9 @@ import Wire
     @Test mutating func endsThatMoveAgainAndAgainTakeNoMoreMemory() throws {
         for length in 1...100_000 { _ = apply(try ban("192.0.2.1", for: .milliseconds(1_000_000 + length))) }
         #expect(wanted.end(of: try address("192.0.2.1")) == start + .milliseconds(1_100_000))
-        #expect(wanted.expire(now: start + .milliseconds(1_102_000), limit: 10).count == 1)
+        // What is left behind of former ends counts too, so that these take no more time than others.
+        #expect(wanted.expire(now: start + .milliseconds(1_102_000), limit: 10).isEmpty)
+        #expect(wanted.expire(now: start + .milliseconds(1_102_000), limit: 2000).count == 1)
         #expect(wanted.nextExpiry == nil)
     }
 
