@@ -111,6 +111,8 @@ struct ClientDialogue: Sendable {
             self.restsUntil = nil
         }
         guard let version else { return isDraining ? .wait(until: nil) : tell(.version) }
+        // Nothing else is begun, least of all a ban that only clears away, which an end would leave in place.
+        if isDraining, work.isEmpty { return .wait(until: nil) }
         if let complete = wanted.completeFrom, complete <= now, complete != comparedFor {
             comparedFor = complete
             agreements = 0

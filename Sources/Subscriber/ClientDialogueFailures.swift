@@ -15,8 +15,12 @@ extension ClientDialogue {
         }
         if let command {
             work.putBack(command)
-            if case .ban(let addresses) = command, failure.mayBeDone { present.formUnion(addresses) }
-            if failure.mayBeDone { stranded.add(command.addresses) }
+            if failure.mayBeDone {
+                if case .ban(let addresses) = command { present.formUnion(addresses) }
+                // The next list shows whether they must be lifted.
+                if case .sweep(let addresses) = command { watched.formUnion(addresses) }
+                stranded.add(command.addresses)
+            }
         }
         if version != nil { stranded.add(watched) }
         version = nil

@@ -86,6 +86,70 @@ import Wire
         #expect(rig.fail2ban.banned == rig.fail2ban.firewall && rig.dialogue.isSettled)
     }
 
+    /// What a killed fail2ban left in the firewall is about to be cleared away.
+    private mutating func strand() throws {
+        settle()
+        try rig.ban("192.0.2.1", "192.0.2.2")
+        rig.tellAll()
+        rig.fail2ban.kill()
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 0
+        try rig.unban("192.0.2.1")
+        rig.tellAll()
+        rig.fail2ban.restore(2)
+        rig.fail2ban.kill()
+        rig.tellAll()
+        rig.pass(.seconds(2))
+        rig.fail2ban.start()
+        rig.restoresPerSecond = 100
+    }
+
+    /// Goes on until the next command is the ban that clears away. - Returns: Whether there is one.
+    private mutating func reachSweep() -> Bool {
+        for _ in 0..<1000 {
+            let before = rig
+            switch rig.dialogue.next(wanted: rig.wanted, now: rig.now) {
+            case .tell(.sweep):
+                rig = before
+                return true
+            case .tell(let command):
+                let reply = rig.fail2ban.answer(command)
+                _ = rig.dialogue.answered(reply, took: .milliseconds(6), wanted: rig.wanted, now: rig.now, using: &rig.random)
+            case .wait(let until?): rig.now = until
+            case .wait: return false
+            }
+        }
+        return false
+    }
+
+    @Test mutating func anEndBansNothingToClearItAway() throws {
+        try strand()
+        try #require(reachSweep())
+        rig.dialogue.drain()
+        #expect(rig.dialogue.isDrained)
+        #expect(rig.tellOne() == nil)
+        #expect(rig.fail2ban.banned == Set(try addresses("192.0.2.2")))
+    }
+
+    @Test mutating func aBanThatOnlyClearsAwayIsLiftedThoughItsAnswerIsLost() throws {
+        try strand()
+        try #require(reachSweep())
+        // Bans go first, for so long that things are settled again.
+        for index in 1...4 {
+            rig.now += ClientDialogue.listInterval
+            try rig.ban("198.51.100.\(index)")
+            for _ in 0..<10 { if case .ban = rig.tellOne() { break } }
+        }
+        let wanted = rig.fail2ban.banned
+        guard case .tell(let command) = rig.dialogue.next(wanted: rig.wanted, now: rig.now) else { return }
+        _ = rig.fail2ban.answer(command)
+        _ = rig.dialogue.failed(.silent, now: rig.now, using: &rig.random)
+        #expect(rig.fail2ban.banned.subtracting(wanted) == [try address("192.0.2.1")])
+        // The wanted set is not complete, so what nobody announced would be left alone.
+        rig.pass(.seconds(60))
+        #expect(rig.fail2ban.banned == wanted)
+    }
+
     @Test mutating func aBanThatIsWantedAgainIsNotClearedAway() throws {
         settle()
         try rig.ban("192.0.2.1", "192.0.2.2")
