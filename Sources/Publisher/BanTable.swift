@@ -24,6 +24,11 @@ struct BanTable {
         static func < (a: Due, b: Due) -> Bool { a.time < b.time }
     }
 
+    /// Jails that a host may ever have held in: each costs memory for good, and an address held in many takes long to look at.
+    static let mostJails = 256
+    /// The same for all plain clients together.
+    static let mostPlainHolders = 10_000
+
     let quorum: Int
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
     private let memory: Int64
@@ -36,6 +41,9 @@ struct BanTable {
     private(set) var holderIndex: [Holder: UInt32] = [:]
     /// What each of ``holders`` holds, so that a host's holds are found without looking at all.
     private(set) var held: [Set<Address>] = []
+    /// The numbers that each host has; of plain clients only how many there are.
+    private(set) var numbers: [Hostname: [UInt32]] = [:]
+    private var plainHolders = 0
     private var due = Heap<Due>()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
@@ -110,6 +118,7 @@ struct BanTable {
         let end = event.end.deadline
         switch event.action {
         case .ban where end > now.milliseconds:
+            guard mayHold(holder) else { return }
             // A lifting in the future was noted by a clock that has been set back, and says nothing.
             guard seen > record.liftedAt || record.liftedAt > now.milliseconds else { return }
             if let place {
@@ -221,12 +230,19 @@ struct BanTable {
         return announcement
     }
 
+    func mayHold(_ holder: Holder) -> Bool {
+        if holderIndex[holder] != nil { return true }
+        if holder.isPlain { return plainHolders < BanTable.mostPlainHolders }
+        return (numbers[holder.host]?.count ?? 0) < BanTable.mostJails
+    }
+
     private mutating func index(_ holder: Holder) -> UInt32 {
         if let index = holderIndex[holder] { return index }
         let index = UInt32(holders.count)
         holders.append(holder)
         held.append([])
         holderIndex[holder] = index
+        if holder.isPlain { plainHolders += 1 } else { numbers[holder.host, default: []].append(index) }
         return index
     }
 
@@ -257,7 +273,7 @@ struct BanTable {
     /// Puts a record back as its table has it. Nothing can be taken back.
     mutating func restore(_ record: BanRecord, for address: Address) { put(record, for: address) }
 
-    /// Makes room, so that a table of known size is not moved again and again while it is put back.
+    /// Makes room, so that a table of known size is not moved again and again.
     mutating func reserve(_ count: Int) { records.reserveCapacity(count) }
 
     private mutating func store(_ record: BanRecord, for address: Address) {

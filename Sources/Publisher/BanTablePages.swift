@@ -64,16 +64,13 @@ extension BanTable {
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
     func holds(of host: Hostname) -> [HoldsDesk.Subject] {
-        holders.indices.filter { holders[$0].host == host && !holders[$0].isPlain }.flatMap { index in
+        (numbers[host] ?? []).map(Int.init).flatMap { index in
             held[index].map { HoldsDesk.Subject(jail: holders[index].jail, address: $0) }
         }
     }
 
-    /// How many holds the host has; 0 when all hosts together have fewer than `least`, since then it need not be counted.
-    func holdCount(of host: Hostname, countingFrom least: Int) -> Int {
-        guard records.count >= least else { return 0 }
-        return holders.indices.reduce(0) { $0 + (holders[$1].host == host && !holders[$1].isPlain ? held[$1].count : 0) }
-    }
+    /// How many holds the host has.
+    func holdCount(of host: Hostname) -> Int { (numbers[host] ?? []).reduce(0) { $0 + held[Int($1)].count } }
 
     /// The host's hold; `nil` when it has none.
     func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {

@@ -71,7 +71,7 @@ struct Ledger {
             case .failure(let error): admitted = .failure(Admission.Refusal(error.rawValue))
             case .success(let event):
                 line = event
-                admitted = admission.admit(event, from: host, senderNow: report.now, now: now)
+                admitted = admission.admit(event, from: host, senderNow: report.now, now: now).flatMap { roomFor($0, isPlain: false) }
             }
             switch admitted {
             case .success(let event):
@@ -89,7 +89,7 @@ struct Ledger {
     /// Whether the host has to wait before its report can be taken. It keeps it, and sends it again.
     mutating func checkLoad(_ report: Report, from host: Hostname, now: Timestamp) throws(RequestRefusal) {
         let bans = report.entries.contains { (try? $0.content.get())?.action == .ban }
-        if bans, table.holdCount(of: host, countingFrom: maximumHolds) >= maximumHolds {
+        if bans, table.holdCount(of: host) >= maximumHolds {
             throw RequestRefusal(.busy, "\(host) holds \(maximumHolds) bans, as many as it may (maxholds); it waits until some end")
         }
         try checkRate(report.entries.count, of: host, now: now)
@@ -151,7 +151,7 @@ struct Ledger {
     /// - Parameter counts: whether the event changes a hold; Unbans of old clients don't unless the operator wants it, since such
     ///   clients unban on every restart of fail2ban.
     mutating func take(plain line: Event, counts: Bool, now: Timestamp) -> Admission.Refusal? {
-        switch admission.admit(plain: line, now: now) {
+        switch admission.admit(plain: line, now: now).flatMap({ roomFor($0, isPlain: true) }) {
         case .success(let event):
             if counts { record(event, isPlain: true, isMove: false, now: now) }
             return nil
@@ -159,6 +159,13 @@ struct Ledger {
             add(.refused(host: line.host, event: line, reason: refusal.reason), now: now)
             return refusal
         }
+    }
+
+    private func roomFor(_ event: Event, isPlain: Bool) -> Result<Event, Admission.Refusal> {
+        let holder = BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)
+        guard event.action == .ban, !table.mayHold(holder) else { return .success(event) }
+        let most = isPlain ? "\(BanTable.mostPlainHolders) jails of old clients" : "\(BanTable.mostJails) jails of \(event.host)"
+        return .failure(Admission.Refusal("jail \(event.jail) is one too many: \(most) have banned already"))
     }
 
     /// Takes an operator's order, all of it or nothing.

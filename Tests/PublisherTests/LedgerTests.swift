@@ -16,6 +16,23 @@ import Wire
         Report(stream: stream, now: now, entries: entries)
     }
 
+    @Test mutating func aHostCanBanInSoManyJailsOnly() throws {
+        func take(_ host: String, _ jails: Range<Int>, from position: Int) throws -> [String] {
+            let entries = try jails.map { jail in
+                Report.Entry(position: UInt64(position + jail), try ban(host, "192.0.2.1", until: 600, jail: "jail\(jail)"))
+            }
+            let answer = ledger.take(report(entries), from: try PublisherTests.host(host), term: term, now: at(100))
+            _ = ledger.commit()
+            return answer.refused.map(\.reason)
+        }
+        let most = BanTable.mostJails
+        #expect(try take("web1", 0..<most + 1, from: 1) == ["jail jail256 is one too many: 256 jails of web1 have banned already"])
+        #expect(ledger.table.holdCount(of: try host("web1")) == most)
+        // Those go on, and others have their own.
+        #expect(try take("web1", 0..<1, from: 1000).isEmpty)
+        #expect(try take("web2", most..<most + 1, from: 1).isEmpty)
+    }
+
     @Test mutating func aReportThatIsRepeatedChangesNothing() throws {
         let web1 = try host("web1")
         let first = report([.init(position: 90, try ban("web1", "192.0.2.1", until: 600))])
