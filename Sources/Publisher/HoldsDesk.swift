@@ -4,8 +4,8 @@ import Wire
 
 /// Collects the pages of `HOLDS`, and says in portions how what is known differs from a list. A value without clock or I/O.
 ///
-/// Newer events win: what the host reported since a list's first page came is left alone, and so are holds that were seen after the
-/// list was made.
+/// Newer events win: what the host lifted since a list was made or reported since its first page came is left alone, and so are holds
+/// that were seen after the list was made.
 struct HoldsDesk {
     /// What a hold of a host is about.
     struct Subject: Hashable {
@@ -55,6 +55,8 @@ struct HoldsDesk {
     /// The most bans on one list.
     private let limit: Int
     private var lists: [Hostname: List] = [:]
+    /// When each host lifted what, for ``patience``: a list that was made before and comes after must not revive it.
+    private var lifted: [Hostname: [Subject: Timestamp]] = [:]
     private var finished: [Outcome] = []
 
     /// - Parameter limit: `maxholds`; a longer list is refused.
@@ -68,6 +70,7 @@ struct HoldsDesk {
         _ page: HoldsPage, from host: Hostname, admission: inout Admission, table: BanTable, now: Timestamp
     ) throws(RequestRefusal) -> [Admission.Refusal] {
         lists = lists.filter { $0.value.subjects != nil || now.milliseconds(since: $0.value.lastHeard) < HoldsDesk.patience }
+        forgetOldLifts(of: host, now: now)
         var list: List
         switch lists.removeValue(forKey: host) {
         case let known? where known.id == page.id: list = known
@@ -75,8 +78,11 @@ struct HoldsDesk {
         default:
             list = List(
                 id: page.id, lastHeard: now,
-                madeAt: admission.translated(page.madeAt, of: host, senderNow: page.now, now: now), isComplete: page.isComplete,
+                madeAt: min(admission.translated(page.madeAt, of: host, senderNow: page.now, now: now), now), isComplete: page.isComplete,
                 outcome: Outcome(host: host), keptOutcome: Outcome(host: host))
+            // A moment is allowed for clocks that differ within what is tolerated.
+            let since = list.madeAt.advanced(byMilliseconds: -Admission.clockTolerance)
+            list.touched = Set(lifted[host, default: [:]].filter { $0.value >= since }.keys)
         }
         defer { lists[host] = list }
         // Its answer was lost.
@@ -101,8 +107,20 @@ struct HoldsDesk {
     }
 
     /// The host reported of this itself, so what its list says of it is older.
-    mutating func note(_ event: Event) {
-        lists[event.host]?.touched.insert(Subject(jail: event.jail, address: event.address))
+    mutating func note(_ event: Event, now: Timestamp) {
+        let subject = Subject(jail: event.jail, address: event.address)
+        lists[event.host]?.touched.insert(subject)
+        // Nothing that is reported so much while its list is on the way is worth keeping: the next list tells all.
+        if lists[event.host].map({ $0.touched.count > limit }) ?? false { lists[event.host] = nil }
+        guard event.action == .unban else { return }
+        lifted[event.host, default: [:]][subject] = now
+        if lifted[event.host, default: [:]].count > limit { forgetOldLifts(of: event.host, now: now) }
+    }
+
+    private mutating func forgetOldLifts(of host: Hostname, now: Timestamp) {
+        lifted[host] = lifted[host]?.filter { now.milliseconds(since: $0.value) < HoldsDesk.patience }
+        // More than a whole list is a host that is made to forget, or one gone mad.
+        if let count = lifted[host]?.count, count > limit || count == 0 { lifted[host] = nil }
     }
 
     /// Whatever the host says that it holds counts no more.

@@ -75,7 +75,7 @@ struct Ledger {
             }
             switch admitted {
             case .success(let event):
-                holdsDesk.note(event)
+                holdsDesk.note(event, now: now)
                 record(event, isPlain: false, isMove: entry.position == nil, now: now)
             case .failure(let refusal):
                 refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))

@@ -100,6 +100,31 @@ import Wire
         #expect(try take(page([], page: 2), now: 102) == ["Unban 192.0.2.2 - web1/sshd lifted"])
     }
 
+    @Test mutating func whatTheHostLiftedBeforeItsListCameIsNotRevived() throws {
+        _ = try report(ban("web1", "192.0.2.1", until: 600), ban("web1", "192.0.2.2", until: 600))
+        // The list was made at 100 and has both; the log told sooner than the list's first page that one was lifted.
+        #expect(try report(unban("web1", "192.0.2.1", seen: 101), from: 10, now: 101) == ["Unban 192.0.2.1 - web1/sshd lifted"])
+        let bans = [try held("192.0.2.1", until: 600), try held("192.0.2.2", until: 600)]
+        #expect(try take(page(bans, madeAt: 100, now: 102), now: 102) == [])
+        // A list that was made later knows.
+        #expect(try take(page(bans, id: "l2", madeAt: 103, now: 104), now: 104) == ["Ban 192.0.2.1 600 web1/sshd held"])
+    }
+
+    @Test mutating func aHostThatReportsMoreThanAListHoldsWhileItsListIsOnTheWayMustMakeAnother() throws {
+        _ = try take(page([], isLast: false))
+        for index in 0...1000 {
+            _ = try report(ban("web1", "198.51.\(index / 256).\(index % 256)", until: 600), from: UInt64(index + 1))
+        }
+        #expect(throws: RequestRefusal(.malformed, "page 2 of list l1: expected 1")) { try take(page([], page: 2)) }
+    }
+
+    @Test mutating func aListFromTheFutureWasMadeNow() throws {
+        _ = try report(ban("web1", "192.0.2.1", until: 600))
+        _ = try ledger.take(page([], madeAt: 5000, now: 100), from: try host("web1"), term: term, now: at(100))
+        ledger.compareLists(now: at(100), limit: 10)
+        #expect(ledger.commit().map(\.seen) == [at(100)])
+    }
+
     @Test mutating func whatIsReportedDuringTheComparisonWins() throws {
         _ = try report(ban("web1", "192.0.2.1", until: 600))
         _ = try ledger.take(page([]), from: try host("web1"), term: term, now: at(100))
