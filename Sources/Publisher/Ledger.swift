@@ -125,13 +125,13 @@ struct Ledger {
     var hasListsToCompare: Bool { holdsDesk.hasWork }
 
     /// More may be protected than before: what is banned must be looked at again.
-    mutating func beginReview() { protectionReview = ProtectionReview(table.heldAddresses) }
+    mutating func beginReview() { protectionReview.isDueAgain = true }
 
     /// Ends bans of what is protected, as if an operator had lifted them; looks at no more than `limit` addresses.
     ///
     /// - Parameter host: who lifts them: the publisher's own.
     mutating func review(as host: Hostname, now: Timestamp, limit: Int) {
-        guard hasMoreToReview else { return }
+        if !protectionReview.hasMore, protectionReview.isDueAgain { protectionReview = ProtectionReview(table.heldAddresses) }
         for address in protectionReview.next(limit) where table.isHeld(address) && admission.neverBan.refusal(for: address) != nil {
             let lifting = Event(
                 host: host, jail: .cluster, action: .unban, address: address, seen: now, admitted: now, cause: .operator)
@@ -141,7 +141,7 @@ struct Ledger {
     }
 
     /// Whether ``review(as:now:limit:)`` has something to do.
-    var hasMoreToReview: Bool { protectionReview.hasMore }
+    var hasMoreToReview: Bool { protectionReview.hasMore || protectionReview.isDueAgain }
 
     /// What lists changed that are compared to their end and are on disk, since this was last asked.
     mutating func takeComparedLists() -> [HoldsDesk.Outcome] { holdsDesk.takeFinished() }

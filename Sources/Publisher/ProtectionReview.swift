@@ -7,6 +7,9 @@ struct ProtectionReview {
     private var addresses: [Address]
     private var looked = 0
     private var kept = 0
+    /// Whether more became protected since it began. It goes on to its end first: a host that comes from ever new addresses must not keep it
+    /// at its beginning.
+    var isDueAgain = false
 
     init(_ addresses: [Address] = []) { self.addresses = addresses }
 
@@ -19,7 +22,9 @@ struct ProtectionReview {
 
     mutating func keep() {
         kept = looked
-        if !hasMore { self = ProtectionReview() }
+        guard !hasMore else { return }
+        addresses = []
+        (looked, kept) = (0, 0)
     }
 
     mutating func takeBack() { looked = kept }

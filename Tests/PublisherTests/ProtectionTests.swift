@@ -55,6 +55,21 @@ import Wire
         #expect(try reviewAll().count == 3)
     }
 
+    @Test mutating func aReviewComesToItsEndThoughEverMoreIsProtected() throws {
+        for index in 1...5 { try report(ban("web\(index)", "192.0.2.\(index)", until: 600)) }
+        let rule = try #require(IgnoreRule("192.0.2.0/24"))
+        ledger.admission.neverBan.reconfigure(ignoreip: [rule], minPrefix4: 24, minPrefix6: 56)
+        for _ in 1...5 {
+            ledger.beginReview()
+            ledger.review(as: try host("hub"), now: at(200), limit: 1)
+            _ = ledger.commit()
+        }
+        #expect(ledger.table.bannedCount == 0)
+        // What was asked for meanwhile follows, once.
+        _ = try reviewAll()
+        #expect(!ledger.hasMoreToReview)
+    }
+
     @Test func whereAHostConnectedFromIsKept() throws {
         var peers = PeerAddresses()
         #expect(peers.note(try host("web1"), at: try address("192.0.2.1")))
