@@ -81,6 +81,8 @@ struct StandbyService: ~Copyable {
         var gate = gate
         defer { self.gate = gate }
         try authenticator.answerWaiting { gate.verdict($0) }
+        // Only who is active protects those that connect.
+        _ = gate.takeConnected()
     }
 
     private func answerRequests() throws(ZeroMQError) {
