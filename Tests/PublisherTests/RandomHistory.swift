@@ -34,6 +34,12 @@ struct RandomHistory {
                 continue
             }
             let name = "web\(Int.random(in: 1...4, using: &random))"
+            switch Int.random(in: 0...24, using: &random) {
+            case 0: _ = ledger.take(Order(withdrawing: try host(name), now: at(now)), from: try host("admin"), now: at(now))
+            case 1: try list(name, &ledger)
+            case 2: ledger.beginReview()
+            default: break
+            }
             let seen = now - Double(Int.random(in: 0...8, using: &random))
             let jail = "jail\(Int.random(in: 1...2, using: &random))"
             let event =
@@ -51,6 +57,28 @@ struct RandomHistory {
             }
         }
         ledger.expire(now: at(now), limit: 3)
+        ledger.compareLists(now: at(now), limit: 3)
+        // Now and then an address is protected.
+        let rule = Bool.random(using: &random) ? IgnoreRule("192.0.2.\(Int.random(in: 1...12, using: &random))") : nil
+        ledger.admission.neverBan.reconfigure(ignoreip: [rule].compactMap(\.self), minPrefix4: 24, minPrefix6: 56)
+        ledger.review(as: try host("hub"), now: at(now), limit: 3)
+        ledger.admission.neverBan.reconfigure(ignoreip: [], minPrefix4: 24, minPrefix6: 56)
+    }
+
+    /// A host tells all that it holds.
+    private mutating func list(_ name: String, _ ledger: inout Ledger) throws {
+        var bans: [Event] = []
+        for _ in 0..<Int.random(in: 0...4, using: &random) {
+            let text = "192.0.2.\(Int.random(in: 1...12, using: &random))"
+            let end = now + Double(Int.random(in: -5...40, using: &random))
+            var event = try ban(name, text, until: end, seen: now - 3, jail: "jail\(Int.random(in: 1...2, using: &random))")
+            event.cause = .held
+            bans.append(event)
+        }
+        let page = HoldsPage(
+            stream: "s", position: position, now: at(now), madeAt: at(now - 1), id: String(random.next(), radix: 16), page: 1, isLast: true,
+            isComplete: Bool.random(using: &random), bans: bans)
+        _ = try ledger.take(page, from: try host(name), term: Term(id: 1), now: at(now))
     }
 }
 
