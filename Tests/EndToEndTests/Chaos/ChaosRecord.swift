@@ -9,11 +9,26 @@ actor ChaosRecord {
     /// Rows of the journal that a restore from a backup took away.
     private(set) var lostRows: [JournalLine] = []
 
+    /// When a restored journal was first followed, or a subscriber that may not know it yet was started, by the host's number.
+    private var doubtBegan: [Int: Int64] = [:]
+
+    /// The subscriber's ten minutes, and a minute for a link that is cut.
+    private static let longestDoubt: Int64 = 660_000
+
     init(seed: UInt64) { report = ChaosReport(seed: seed) }
 
     func tell(_ change: @Sendable (inout Oracle) -> Void) { change(&oracle) }
     func note(_ change: @Sendable (inout ChaosReport) -> Void) { change(&report) }
     func lose(_ rows: [JournalLine]) { lostRows += rows }
+
+    /// The journal lacks the newest from now on, and no subscriber can know what is over.
+    func journalRestored(hosts: Int) { for host in 1...hosts { doubtBegan[host] = ChaosRecord.now() } }
+
+    /// A start while it doubts begins the time anew.
+    func subscriberStarted(on host: Int) { if doubtBegan[host] != nil { doubtBegan[host] = ChaosRecord.now() } }
+
+    /// Whether a host's subscriber may still not know what is over.
+    func mayDoubt(_ host: Int) -> Bool { doubtBegan[host].map { ChaosRecord.now() - $0 < ChaosRecord.longestDoubt } ?? false }
 
     /// Milliseconds since the epoch.
     static func now() -> Int64 {

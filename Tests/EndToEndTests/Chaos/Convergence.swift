@@ -109,7 +109,7 @@ extension ChaosCluster {
 
     /// Whether the journal was restored from a backup, and a host's subscriber keeps what the publisher lacks.
     private func isInDoubt(_ host: ChaosHost) async throws -> Bool {
-        guard await record.report.faults[.restoreBackup, default: 0] > 0 else { return false }
+        guard await record.mayDoubt(host.number) else { return false }
         let term = try await execute(["sqlite3", "-readonly", journal, "SELECT id FROM term ORDER BY rowid DESC LIMIT 1"])
         try #require(term.status == 0, "\(term)")
         return host.followedTerm != term.output.filter(\.isHexDigit)

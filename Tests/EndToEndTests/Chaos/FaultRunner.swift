@@ -65,11 +65,13 @@ extension ChaosCluster {
         try await host.kill(daemon)
         try await last(fault)
         try await host.start(daemon)
+        if daemon == .subscriber { await record.subscriberStarted(on: fault.host) }
     }
 
     private func restart(_ daemon: DaemonProgram, _ host: ChaosHost) async throws {
         // Where it can't start at this moment, it doesn't run afterwards.
         if try await host.control(daemon, "restart").status != 0 { try await host.start(daemon) }
+        if daemon == .subscriber { await record.subscriberStarted(on: host.number) }
     }
 
     /// Brings a stopped jail back too.
@@ -137,6 +139,7 @@ extension ChaosCluster {
         let copied = try await execute(["cp", backup, journal])
         try #require(copied.status == 0, "\(copied)")
         try await host.start(.publisher)
+        await record.journalRestored(hosts: hosts.count)
     }
 
     /// Its wall clock is wrong for a while; libfaketime reads the file once a second.
