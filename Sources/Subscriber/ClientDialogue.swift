@@ -210,6 +210,13 @@ struct ClientDialogue: Sendable {
         let expected = addresses.count { present.contains($0) }
         // What is ordered for the first time may be undone in any jail; repeated, it was if it lifts what this jail does not ban.
         let isUnsettling = if case .unbanEverywhere = command { orders.note(addresses, now: now) || count > expected } else { false }
+        // Banned by a fail2ban that is gone, and not by this one: killed before it had written a row, it leaves only the firewall's.
+        let vanished = addresses.filter { !present.contains($0) && awaited.contains($0) }
+        if count < expected + vanished.count {
+            stranded.add(vanished)
+            awaited.subtract(vanished)
+            watched.formUnion(vanished)
+        }
         present.subtract(addresses)
         if addresses.contains(where: { !$0.isSingle }) {
             // Should the prefix have ended before, its members were lifted in its place.

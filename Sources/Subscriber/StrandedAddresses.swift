@@ -5,7 +5,8 @@ import Wire
 /// Addresses to be banned and unbanned once more when things are settled, unless they are wanted.
 ///
 /// fail2ban deletes a ban's row before it lifts the ban in the firewall, and so it does for a ban that it has not restored yet. Killed in
-/// between, it leaves a set or chain that still has the address, and the next fail2ban neither lists nor lifts it.
+/// between, it leaves a set or chain that still has the address, and the next fail2ban neither lists nor lifts it. So it is with a ban of
+/// what it restored after its row was deleted: it prolongs the ban and writes no row.
 struct StrandedAddresses: Sendable {
     /// Beyond, addresses stay in the firewall until its rules are made anew: 10,000 take fail2ban minutes.
     static let most = 10_000

@@ -150,6 +150,37 @@ import Wire
         #expect(rig.fail2ban.banned == wanted)
     }
 
+    /// Its row is gone by the first unban, fail2ban restores it all the same, and a ban of what is banned writes no row.
+    @Test mutating func whatWasBannedOnceMoreWithoutARowIsClearedAwayWhenItIsLifted() throws {
+        settle()
+        rig.restoresPerSecond = 0
+        try rig.ban("192.0.2.1", "192.0.2.2", "192.0.2.3")
+        rig.tellAll()
+        let lifted = try address("192.0.2.1")
+        func killAndStart() throws {
+            rig.fail2ban.kill()
+            try rig.ban("192.0.2.4")
+            rig.tellAll()
+            rig.fail2ban.start()
+            // It is found to be there, and has restored nothing yet.
+            rig.pass(.seconds(3))
+            #expect(rig.dialogue.version != nil && !rig.fail2ban.banned.contains(lifted))
+            try rig.unban("192.0.2.4")
+        }
+        try killAndStart()
+        try rig.unban("192.0.2.1")
+        rig.tellAll()
+        rig.fail2ban.restore(3)
+        try rig.ban("192.0.2.1")
+        rig.tellAll()
+        try killAndStart()
+        try rig.unban("192.0.2.1")
+        rig.restoresPerSecond = 100
+        rig.pass(.seconds(60))
+        #expect(rig.fail2ban.firewall == Set(try addresses("192.0.2.2", "192.0.2.3")))
+        #expect(rig.fail2ban.banned == rig.fail2ban.firewall && rig.dialogue.isSettled)
+    }
+
     @Test mutating func aBanThatIsWantedAgainIsNotClearedAway() throws {
         settle()
         try rig.ban("192.0.2.1", "192.0.2.2")

@@ -48,7 +48,8 @@ struct FakeFail2ban {
     /// - Returns: Whether it was not banned.
     @discardableResult
     private mutating func insert(_ address: Address) -> Bool {
-        rows.insert(address)
+        // What is banned already is prolonged, and not written into the database again.
+        if ends[address] == nil { rows.insert(address) }
         firewall.insert(address)
         return ends.updateValue(now + .seconds(limit ?? 1_000_000_000), forKey: address) == nil
     }
