@@ -34,7 +34,7 @@ struct BanTable {
     private let memory: Int64
     /// What is known of each address.
     private(set) var records: [Address: BanRecord] = [:]
-    /// The addresses that are announced as banned.
+    /// What is announced as banned.
     private(set) var bannedAddresses = SortedAddresses()
     /// Who can hold, by the number that a ``Hold`` has.
     private(set) var holders: [Holder] = []
@@ -57,9 +57,6 @@ struct BanTable {
         self.quorum = quorum
         memory = maximumBanTime
     }
-
-    /// Addresses that are announced as banned.
-    var bannedCount: Int { bannedAddresses.count }
 
     /// What an event did.
     struct Effect: Equatable {

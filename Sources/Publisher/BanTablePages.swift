@@ -56,6 +56,9 @@ extension BanTable {
 
     // MARK: What a host holds
 
+    /// Addresses that are announced as banned.
+    var bannedCount: Int { bannedAddresses.count }
+
     /// All addresses of which something is known, in no order.
     var heldAddresses: [Address] { Array(records.keys) }
 

@@ -10,6 +10,8 @@ struct Broadcaster {
     static let pacePerSubscriber: Duration = .microseconds(10)
     /// Nor later than this, however many there seem to be: one of them could subscribe a million times.
     static let longestPace: Duration = .milliseconds(100)
+    /// Announcements that wait for the sake of the pace, at most; beyond, they leave at once. About 30 MB.
+    static let mostWaiting = 100_000
     /// When nothing else was sent for so long, a beat makes a silent loss visible.
     static let beatInterval: Duration = .seconds(1)
 
@@ -24,7 +26,13 @@ struct Broadcaster {
     mutating func add(_ announcements: [Event]) { waiting.append(contentsOf: announcements) }
 
     /// When ``frame(term:next:subscribers:clock:now:)`` has something to send.
-    var deadline: ContinuousClock.Instant { waiting.isEmpty ? beatAt : min(notBefore ?? beatAt, beatAt) }
+    var deadline: ContinuousClock.Instant {
+        guard !waiting.isEmpty else { return beatAt }
+        let paced = min(notBefore ?? beatAt, beatAt)
+        return isCrowded ? paced - Broadcaster.longestPace : paced
+    }
+
+    private var isCrowded: Bool { waiting.count - sent > Broadcaster.mostWaiting }
 
     /// The next frame, if its time has come: announcements as far as they fit, or a beat. Call again until it is `nil`.
     ///
@@ -38,7 +46,7 @@ struct Broadcaster {
             beatAt = now + Broadcaster.beatInterval
             return Broadcast(term: term, first: next, now: clock, events: []).frame
         }
-        if let notBefore, now < notBefore { return nil }
+        if let notBefore, now < notBefore, !isCrowded { return nil }
 
         var lines: [UInt8] = []
         let start = sent

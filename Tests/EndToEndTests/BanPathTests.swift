@@ -23,11 +23,12 @@ import Testing
     }
 
     @Test func aBanEndsEverywhereAtItsTime() async throws {
-        try await Lab.with(hosts: 2, bantime: "6s") { lab in
+        // Long enough to see the ban on a machine that is busy.
+        try await Lab.with(hosts: 2, bantime: "15s") { lab in
             try await lab.startDaemons()
             try await lab.host(2).loginFailure(from: "203.0.113.9")
             try await eventually("the ban on every host") { try await everyHost(of: lab, enforces: ["203.0.113.9"]) }
-            try await eventually("its end on every host", within: .seconds(20)) { try await everyHost(of: lab, enforces: []) }
+            try await eventually("its end on every host") { try await everyHost(of: lab, enforces: []) }
             #expect(lab.host(1).file("fail2ban-cluster.log").contains("|Unban|203.0.113.9|"))
         }
     }

@@ -33,6 +33,8 @@ extension Trait where Self == ConditionTrait {
                     'StrictModes no' 'UsePAM no' 'PermitRootLogin yes' "PidFile $PWD/sshd.pid" > sshd_config
                 /usr/sbin/sshd -f "$PWD/sshd_config" -E "$PWD/sshd.log"
                 """, on: server)
+            // It writes the file after the command has ended.
+            try await eventually("sshd is there") { pid_t(server.file("sshd.pid").filter(\.isNumber)) != nil }
             let sshd = try #require(pid_t(server.file("sshd.pid").filter(\.isNumber)))
             defer { kill(sshd, SIGTERM) }
             try await lab.startDaemons()

@@ -66,6 +66,19 @@ import Wire
         #expect(count < 15)
     }
 
+    @Test func whatIsTooMuchToWaitLeavesWhateverThePace() throws {
+        var broadcaster = Broadcaster(now: begin + .seconds(100))
+        let count = Broadcaster.mostWaiting + 5000
+        broadcaster.add(try announcements(1...UInt64(count)))
+        // The pace of so many subscribers lets one frame pass.
+        let first = try frames(&broadcaster, subscribers: 1_000_000, next: UInt64(count) + 1, after: .zero)
+        #expect(first.count > 1 && first.first?.first == 1)
+        #expect(count - Int(first.last?.last ?? 0) <= Broadcaster.mostWaiting)
+        #expect(broadcaster.deadline > begin)
+        broadcaster.add(try announcements(UInt64(count + 1)...UInt64(count + 5000)))
+        #expect(broadcaster.deadline <= begin)
+    }
+
     @Test func aBeatLeavesWhenASecondPassedWithoutAFrameAndSaysWhatComesNext() throws {
         var broadcaster = Broadcaster(now: begin)
         let first = try frames(&broadcaster, subscribers: 3, next: 42, after: .zero)

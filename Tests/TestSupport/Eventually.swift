@@ -12,7 +12,7 @@ import Testing
 /// - Returns: how long it took.
 @discardableResult
 public func eventually(
-    _ expectation: String, within limit: Duration = .seconds(15), sourceLocation: SourceLocation = #_sourceLocation,
+    _ expectation: String, within limit: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws -> Duration {
     let clock = ContinuousClock()
