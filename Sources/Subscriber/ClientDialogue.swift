@@ -242,6 +242,7 @@ struct ClientDialogue: Sendable {
         let isRestoring = !hasListed || hasGrown
         awaited = awaited.union(present).subtracting(actual)
         present = actual
+        let wasInformed = isInformed
         isInformed = true
         hasListed = true
         pause.reset()
@@ -257,7 +258,7 @@ struct ClientDialogue: Sendable {
             agrees = false
             work.unbans.append(address)
         }
-        hasUnexplained = actual.contains { !wanted.contains($0) && !watched.contains($0) && !work.unbans.contains($0) }
+        let isUnexplained = actual.contains { !wanted.contains($0) && !watched.contains($0) && !work.unbans.contains($0) }
         if let complete = wanted.completeFrom, complete <= now {
             for address in actual where !wanted.contains(address) && !watched.contains(address) && !work.unbans.contains(address) {
                 agrees = false
@@ -265,6 +266,8 @@ struct ClientDialogue: Sendable {
             }
         }
         agreements = agrees ? agreements + 1 : 0
+        // A fail2ban that restores its bans has few at first: what was there before may come back.
+        hasUnexplained = isUnexplained || (hasUnexplained && wasInformed && !isSettled)
         if isSettled, !stranded.isEmpty {
             for address in stranded.take() where !wanted.contains(address) && !actual.contains(address) { work.sweeps.append(address) }
             agreements = 0

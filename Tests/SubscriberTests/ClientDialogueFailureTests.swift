@@ -200,6 +200,25 @@ import Wire
         #expect(rig.fail2ban.firewall == Set(try addresses("192.0.2.1", "192.0.2.2")) && rig.dialogue.isSettled)
     }
 
+    @Test mutating func whatNobodyAnnouncedIsRememberedThroughARestartThatHasNotRestoredItYet() throws {
+        rig.fail2ban.banByHand(try address("192.0.2.9"))
+        _ = rig.wanted.withdrawAll(except: [], isCertain: false, now: rig.now)
+        rig.pass(.seconds(30))
+        #expect(rig.dialogue.hasUnexplained)
+        rig.fail2ban.stop()
+        rig.restoresPerSecond = 0
+        rig.pass(.seconds(2))
+        rig.fail2ban.start()
+        rig.pass(.seconds(3))
+        #expect(rig.fail2ban.banned.isEmpty && rig.dialogue.hasUnexplained)
+        rig.restoresPerSecond = 100
+        rig.pass(.seconds(30))
+        #expect(rig.dialogue.hasUnexplained)
+        rig.fail2ban.unbanByHand(try address("192.0.2.9"))
+        rig.pass(.seconds(700))
+        #expect(!rig.dialogue.hasUnexplained)
+    }
+
     @Test mutating func whatFail2banRestoresByItselfIsNotBannedBesides() throws {
         settle()
         for index in 0..<100 {
