@@ -240,6 +240,7 @@ struct ClientDialogue: Sendable {
         // return shows no growth yet.
         let hasGrown = hasListed && actual.count > present.count
         let isRestoring = !hasListed || hasGrown
+        if !present.isSubset(of: actual) { stranded.add(watched) }
         awaited = awaited.union(present).subtracting(actual)
         present = actual
         let wasInformed = isInformed

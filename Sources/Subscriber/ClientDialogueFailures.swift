@@ -22,6 +22,7 @@ extension ClientDialogue {
                 stranded.add(command.addresses)
             }
         }
+        if version != nil { stranded.add(watched) }
         version = nil
         listDue = nil
         limit.outdate()
