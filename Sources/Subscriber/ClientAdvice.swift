@@ -15,7 +15,7 @@ extension ClientFailure {
             (
                 "fail2ban has no jail '\(jail)'",
                 jail == .cluster
-                    ? "copy jail.d/fail2ban-cluster.conf and filter.d/fail2ban-cluster.conf from conf/fail2ban to /etc/fail2ban, "
+                    ? "copy conf/fail2ban (jail.d, filter.d, action.d) to /etc/fail2ban, "
                         + "and run: fail2ban-client reload"
                     : "name one that it has as jail in [subscriber]; fail2ban-client status lists them"
             )

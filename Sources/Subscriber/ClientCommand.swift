@@ -17,8 +17,6 @@ enum ClientCommand: Hashable, Sendable {
     /// Bans once more what is banned: fail2ban prolongs it by the jail's limit.
     case renew([Address])
     case unban([Address])
-    /// Bans what is not wanted, for an unban to follow: fail2ban clears away from the firewall only what it bans.
-    case sweep([Address])
     /// In every jail of this host.
     case unbanEverywhere([Address])
 
@@ -29,7 +27,7 @@ enum ClientCommand: Hashable, Sendable {
         case .list: "get \(jail) banip --with-time"
         case .status: "status \(jail)"
         case .actions: "get \(jail) actions"
-        case .ban(let addresses), .renew(let addresses), .sweep(let addresses): "set \(jail) banip \(words(addresses))"
+        case .ban(let addresses), .renew(let addresses): "set \(jail) banip \(words(addresses))"
         case .unban(let addresses): "set \(jail) unbanip \(words(addresses))"
         case .unbanEverywhere(let addresses): "unban \(words(addresses))"
         }
@@ -39,15 +37,14 @@ enum ClientCommand: Hashable, Sendable {
     var addresses: [Address] {
         switch self {
         case .version, .limit, .list, .status, .actions: []
-        case .ban(let addresses), .renew(let addresses), .unban(let addresses), .unbanEverywhere(let addresses), .sweep(let addresses):
-            addresses
+        case .ban(let addresses), .renew(let addresses), .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
 
     /// Those that it unbans.
     var unbanned: [Address] {
         switch self {
-        case .version, .limit, .list, .status, .actions, .ban, .renew, .sweep: []
+        case .version, .limit, .list, .status, .actions, .ban, .renew: []
         case .unban(let addresses), .unbanEverywhere(let addresses): addresses
         }
     }
@@ -60,7 +57,6 @@ enum ClientCommand: Hashable, Sendable {
         case .renew: .renew(addresses)
         case .unban: .unban(addresses)
         case .unbanEverywhere: .unbanEverywhere(addresses)
-        case .sweep: .sweep(addresses)
         }
     }
 

@@ -33,8 +33,6 @@ struct ClientDialogue: Sendable {
     private var awaited: Set<Address> = []
     /// Addresses lifted in an unsettled time, which a restoring fail2ban may ban again.
     var watched: Set<Address> = []
-    /// What a fail2ban that was killed may have left in the firewall without knowing of it.
-    var stranded = StrandedAddresses()
     /// Operators' unbans in all jails, which a restoring fail2ban may undo where no list of this jail shows it.
     private var orders = OperatorUnbans()
 
@@ -111,7 +109,7 @@ struct ClientDialogue: Sendable {
             self.restsUntil = nil
         }
         guard let version else { return isDraining ? .wait(until: nil) : tell(.version) }
-        // Nothing else is begun, least of all a ban that only clears away, which an end would leave in place.
+        // Nothing else is begun: a comparison or a renewal would only hold up the end.
         if isDraining, work.isEmpty { return .wait(until: nil) }
         if let complete = wanted.completeFrom, complete <= now, complete != comparedFor {
             comparedFor = complete
@@ -179,13 +177,6 @@ struct ClientDialogue: Sendable {
         case (.status, .banned(let list)):
             underWay = nil
             return listed(Set(list), wanted: wanted, now: now)
-        case (.sweep(let addresses), .count(let count)):
-            underWay = nil
-            work.measured(command, took: took)
-            present.formUnion(addresses)
-            watched.formUnion(addresses)
-            for address in addresses { work.unbans.append(address) }
-            return [.told(command, count: count, took: took)]
         case (.renew, .count(let count)):
             underWay = nil
             work.measured(command, took: took)
@@ -210,13 +201,6 @@ struct ClientDialogue: Sendable {
         let expected = addresses.count { present.contains($0) }
         // What is ordered for the first time may be undone in any jail; repeated, it was if it lifts what this jail does not ban.
         let isUnsettling = if case .unbanEverywhere = command { orders.note(addresses, now: now) || count > expected } else { false }
-        // Banned by a fail2ban that is gone, and not by this one: killed before it had written a row, it leaves only the firewall's.
-        let vanished = addresses.filter { !present.contains($0) && awaited.contains($0) }
-        if count < expected + vanished.count {
-            stranded.add(vanished)
-            awaited.subtract(vanished)
-            watched.formUnion(vanished)
-        }
         present.subtract(addresses)
         if addresses.contains(where: { !$0.isSingle }) {
             // Should the prefix have ended before, its members were lifted in its place.
@@ -225,7 +209,6 @@ struct ClientDialogue: Sendable {
             listDue = now
         } else if count < expected || isUnsettling {
             // A fail2ban that has just restarted may restore the ban in a moment. The count of all jails cannot show it.
-            if count < expected { stranded.add(addresses) }
             watched.formUnion(addresses)
             agreements = 0
             hasListed = false
@@ -240,7 +223,6 @@ struct ClientDialogue: Sendable {
         // return shows no growth yet.
         let hasGrown = hasListed && actual.count > present.count
         let isRestoring = !hasListed || hasGrown
-        if !present.isSubset(of: actual) { stranded.add(watched) }
         awaited = awaited.union(present).subtracting(actual)
         present = actual
         let wasInformed = isInformed
@@ -269,10 +251,7 @@ struct ClientDialogue: Sendable {
         agreements = agrees ? agreements + 1 : 0
         // A fail2ban that restores its bans has few at first: what was there before may come back.
         hasUnexplained = isUnexplained || (hasUnexplained && wasInformed && !isSettled)
-        if isSettled, !stranded.isEmpty {
-            for address in stranded.take() where !wanted.contains(address) && !actual.contains(address) { work.sweeps.append(address) }
-            agreements = 0
-        } else if isSettled {
+        if isSettled {
             awaited = []
             watched = []
         } else if version?.unbansEverywhere == true {

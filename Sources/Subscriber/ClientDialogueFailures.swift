@@ -15,14 +15,8 @@ extension ClientDialogue {
         }
         if let command {
             work.putBack(command)
-            if failure.mayBeDone {
-                if case .ban(let addresses) = command { present.formUnion(addresses) }
-                // The next list shows whether they must be lifted.
-                if case .sweep(let addresses) = command { watched.formUnion(addresses) }
-                stranded.add(command.addresses)
-            }
+            if case .ban(let addresses) = command, failure.mayBeDone { present.formUnion(addresses) }
         }
-        if version != nil { stranded.add(watched) }
         version = nil
         listDue = nil
         limit.outdate()

@@ -143,7 +143,6 @@ extension ClientCommand {
             case .renew: "renew"
             case .unban: "unban"
             case .unbanEverywhere: "unban in every jail"
-            case .sweep: "ban, to clear away with the unban that follows,"
             }
         let addresses = addresses
         guard addresses.count > 5, let first = addresses.first, let last = addresses.last else {

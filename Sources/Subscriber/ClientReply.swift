@@ -47,7 +47,7 @@ extension ClientReply {
             self = .banned(addresses(in: line))
         case .actions:
             self = .actions(brief(last))
-        case .ban(let asked), .renew(let asked), .unban(let asked), .unbanEverywhere(let asked), .sweep(let asked):
+        case .ban(let asked), .renew(let asked), .unban(let asked), .unbanEverywhere(let asked):
             if let count = Int(ClientFailure.head(last)), count >= 0 {
                 self = .count(count)
             } else if Address(ClientFailure.head(last)) != nil {

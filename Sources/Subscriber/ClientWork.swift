@@ -17,8 +17,6 @@ struct ClientWork: Sendable {
     var unbansEverywhere = ChangeQueue()
     /// Bans that the jail's limit would end too early.
     var renewals = ChangeQueue()
-    /// Unwanted addresses that may have been left in the firewall by a fail2ban that was killed.
-    var sweeps = ChangeQueue()
     /// Addresses that fail2ban did not take. They are tried again now and then, each by itself: ``retryRejected()``.
     var rejected: Set<Address> = []
     /// Calls that fail2ban refused, cut in halves to find the address that it does not take.
@@ -53,7 +51,7 @@ struct ClientWork: Sendable {
         }
         bansInARow = 0
         return nextUnbansEverywhere(version, wanted) ?? nextUnbans(version, wanted, present) ?? nextBans(version, wanted, present)
-            ?? nextRenewals(version, wanted) ?? nextSweeps(version, wanted)
+            ?? nextRenewals(version, wanted)
     }
 
     /// The prefixes that ``next(_:wanted:present:)`` passed over since the last time: a restoring fail2ban may still ban them.
@@ -68,7 +66,7 @@ struct ClientWork: Sendable {
         case .version, .limit, .list, .status, .actions: break
         case .ban(let addresses): for address in addresses { bans.append(address) }
         // The list that follows shows whether it was carried out.
-        case .renew, .sweep: break
+        case .renew: break
         case .unban(let addresses): for address in addresses { unbans.append(address) }
         case .unbanEverywhere(let addresses): for address in addresses { unbansEverywhere.append(address) }
         }
@@ -118,15 +116,6 @@ struct ClientWork: Sendable {
             if wanted.contains(address) { chunk.append(address) }
         }
         return chunk.isEmpty ? nil : .renew(chunk)
-    }
-
-    private mutating func nextSweeps(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {
-        let size = version.takesSeveral ? banSize.count : 1
-        var chunk: [Address] = []
-        while chunk.count < size, let address = sweeps.popFirst() {
-            if !wanted.contains(address) { chunk.append(address) }
-        }
-        return chunk.isEmpty ? nil : .sweep(chunk)
     }
 
     private mutating func nextUnbansEverywhere(_ version: ClientVersion, _ wanted: WantedSet) -> ClientCommand? {

@@ -24,6 +24,39 @@ struct Fail2banFilesTests {
         }
     }
 
+    @Test(arguments: ["nftables-allports", "iptables-allports", "iptables-ipset-proto6-allports"])
+    func whatAKilledFail2banLeftInTheFirewallIsGoneWhenTheNextOneStarts(_ banaction: String) async throws {
+        try await Lab.with(hosts: 1, withKeys: false) { lab in
+            let web1 = lab.host(1)
+            try "[DEFAULT]\nbanaction_allports = \(banaction)\n"
+                .write(toFile: "\(web1.folder)/fail2ban/jail.d/lab.local", atomically: true, encoding: .utf8)
+            try await web1.fail2ban(.restart)
+            let lifted = ["203.0.113.5", "2001:db8:bad::5"]
+            let kept = ["203.0.113.6", "2001:db8:bad::6"]
+            for address in lifted + kept { try await web1.client("set", "fail2ban-cluster", "banip", address) }
+            /// Those of its addresses that nftables, iptables (by nftables) or ipset refuse.
+            func refused() async throws -> Set<String> {
+                let words = try await web1.execute("sh", "-c", "nft list ruleset; ipset save").text
+                    .split { !$0.isHexDigit && $0 != "." && $0 != ":" }.map(String.init)
+                return Set(words).intersection(lifted + kept)
+            }
+            #expect(try await refused() == Set(lifted + kept))
+
+            // Lifted, but killed before it told the firewall.
+            try await web1.fail2ban(.kill)
+            let rows = lifted.map { "'\($0)'" }.joined(separator: ",")
+            _ = try await web1.execute("sqlite3", "\(web1.folder)/fail2ban.sqlite3", "DELETE FROM bips WHERE ip IN (\(rows))")
+            #expect(try await refused() == Set(lifted + kept))
+            try await web1.fail2ban(.start)
+            try await eventually("the bans are restored") { try await web1.banned() == Set(kept) }
+            #expect(try await refused() == Set(kept))
+
+            // It does so at a start only.
+            try await web1.client("reload")
+            #expect(try await refused() == Set(kept))
+        }
+    }
+
     @Test func recidiveCountsTheHostsOwnBansAndNotTheClusters() async throws {
         try await Lab.with(hosts: 1, withKeys: false) { lab in
             let web1 = lab.host(1)

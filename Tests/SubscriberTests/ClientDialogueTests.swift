@@ -10,12 +10,6 @@ import Wire
     var rig = Rig()
 
     /// A dialogue that knows the jail and has nothing to do.
-    private mutating func settle() {
-        rig.pass(.seconds(60))
-        #expect(rig.dialogue.isSettled)
-        rig.notices = []
-    }
-
     @Test mutating func itAsksForTheVersionAndTheListBeforeItBans() throws {
         try rig.ban("192.0.2.1")
         rig.tellAll()
@@ -44,7 +38,7 @@ import Wire
     }
 
     @Test mutating func whatIsMissingOrTooMuchIsPutRightAtTheNextComparison() throws {
-        settle()
+        rig.settle()
         _ = rig.wanted.withdrawAll(except: Set(rig.wanted.addresses), isCertain: true, now: rig.now)
         try rig.ban("192.0.2.1")
         rig.pass(.seconds(60))
@@ -55,7 +49,7 @@ import Wire
     }
 
     @Test mutating func anIdleDialogueSaysNothingBeforeTheNextComparison() throws {
-        settle()
+        rig.settle()
         guard case .wait(let until?) = rig.dialogue.next(wanted: rig.wanted, now: rig.now) else {
             Issue.record("it says something")
             return
@@ -64,7 +58,7 @@ import Wire
     }
 
     @Test mutating func aBanLiftedBeforeItWasToldIsNothing() throws {
-        settle()
+        rig.settle()
         let before = rig.fail2ban.calls.count
         try rig.ban("192.0.2.1")
         try rig.unban("192.0.2.1")
@@ -88,7 +82,7 @@ import Wire
     }
 
     @Test mutating func aBanThatArrivesWhileItsUnbanIsUnderWayIsBannedAgain() throws {
-        settle()
+        rig.settle()
         try rig.ban("192.0.2.1")
         rig.tellAll()
         try rig.unban("192.0.2.1")
@@ -104,7 +98,7 @@ import Wire
     }
 
     @Test mutating func bansGoBeforeUnbansAndAFloodOfBansLetsUnbansThrough() throws {
-        settle()
+        rig.settle()
         try rig.ban("198.51.100.1")
         rig.tellAll()
         try rig.unban("198.51.100.1")
@@ -122,7 +116,7 @@ import Wire
     }
 
     @Test mutating func aCallHoldsUpFail2banForAboutThreeTenthsOfASecond() throws {
-        settle()
+        rig.settle()
         rig.callTime = .milliseconds(20)
         for index in 0..<500 {
             var event = try SubscriberTests.ban("192.0.2.1")
@@ -145,14 +139,14 @@ import Wire
     }
 
     @Test mutating func anOperatorsUnbanIsTakenOutOfEveryJail() throws {
-        settle()
+        rig.settle()
         rig.announce(try SubscriberTests.unban("192.0.2.1", cause: .operator))
         rig.tellAll()
         #expect(rig.fail2ban.calls.last == .unbanEverywhere(try addresses("192.0.2.1")))
     }
 
     @Test mutating func aPrefixThatIsNotBannedIsNotLiftedForItsMembersWouldBe() throws {
-        settle()
+        rig.settle()
         try rig.ban("198.51.100.7", "198.51.100.0/24")
         rig.tellAll()
         rig.fail2ban.unbanByHand(try address("198.51.100.0/24"))
@@ -166,7 +160,7 @@ import Wire
     }
 
     @Test mutating func oneAddressThatFail2banDoesNotTakeDoesNotKeepOutTheOthers() throws {
-        settle()
+        rig.settle()
         let bad = try address("2001:db8::bad")
         rig.fail2ban.indigestible = [bad]
         try rig.ban("192.0.2.1", "192.0.2.2", "2001:db8::bad", "192.0.2.3", "192.0.2.4")
@@ -184,7 +178,7 @@ import Wire
     }
 
     @Test mutating func notBannedIsWhatAnUnbanWants() throws {
-        settle()
+        rig.settle()
         try rig.ban("192.0.2.1")
         rig.tellAll()
         try rig.unban("192.0.2.1")
@@ -195,7 +189,7 @@ import Wire
     }
 
     @Test mutating func aPrefixThatAnOldNftablesActionCannotHoldIsSaidToBeWithoutEffect() throws {
-        settle()
+        rig.settle()
         rig.fail2ban.actions = "mail, nftables-allports"
         rig.notices = []
         try rig.ban("192.0.2.1", "198.51.100.0/24")
@@ -209,7 +203,7 @@ import Wire
     @Test(arguments: [("1.0.2", "iptables-allports"), ("1.1.1", "nftables-allports")])
     mutating func aPrefixThatIsEnforcedIsNoTrouble(_ sample: (version: String, actions: String)) throws {
         (rig.fail2ban.version, rig.fail2ban.actions) = sample
-        settle()
+        rig.settle()
         rig.notices = []
         try rig.ban("198.51.100.0/24")
         rig.tellAll()
@@ -217,7 +211,7 @@ import Wire
     }
 
     @Test mutating func drainingTellsWhatWaitsAndTriesNothingAgain() throws {
-        settle()
+        rig.settle()
         try rig.ban("192.0.2.1")
         rig.dialogue.drain()
         #expect(!rig.dialogue.isDrained)

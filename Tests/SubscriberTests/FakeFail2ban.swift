@@ -23,8 +23,6 @@ struct FakeFail2ban {
     private var ends: [Address: ContinuousClock.Instant] = [:]
     /// What its database has of the jail.
     private var rows: Set<Address> = []
-    /// What the firewall refuses.
-    private(set) var firewall: Set<Address> = []
     /// What another jail bans.
     var elsewhere: Set<Address> = []
     /// The model's clock.
@@ -50,7 +48,6 @@ struct FakeFail2ban {
     private mutating func insert(_ address: Address) -> Bool {
         // What is banned already is prolonged, and not written into the database again.
         if ends[address] == nil { rows.insert(address) }
-        firewall.insert(address)
         return ends.updateValue(now + .seconds(limit ?? 1_000_000_000), forKey: address) == nil
     }
 
@@ -58,10 +55,9 @@ struct FakeFail2ban {
         isUp = false
         restoring = banned.union(restoring).sorted()
         ends = [:]
-        firewall = []
     }
 
-    /// `kill -9`: the firewall stays as it is, and the next start knows what the database has.
+    /// `kill -9`: the next start knows what the database has, and its jail clears away the rest from the firewall.
     mutating func kill() {
         isUp = false
         restoring = rows.sorted()
@@ -92,7 +88,7 @@ struct FakeFail2ban {
             let others = elsewhere.count
             elsewhere.subtract(addresses)
             return .count(remove(addresses) + others - elsewhere.count)
-        case .limit, .list, .status, .actions, .ban, .renew, .unban, .sweep: break
+        case .limit, .list, .status, .actions, .ban, .renew, .unban: break
         }
         guard hasJail else { return .failure(.unknownJail) }
         switch command {
@@ -100,7 +96,7 @@ struct FakeFail2ban {
         case .list: return .listed(ends.mapValues { now.duration(to: $0) })
         case .status: return .banned(Array(banned))
         case .actions: return .actions(actions)
-        case .ban(let addresses), .sweep(let addresses):
+        case .ban(let addresses):
             var count = 0
             for address in addresses {
                 if indigestible.contains(address) { return .failure(.refused("invalid literal")) }
@@ -119,7 +115,6 @@ struct FakeFail2ban {
         addresses.reduce(0) { count, address in
             rows.remove(address)
             if ends.removeValue(forKey: address) != nil {
-                firewall.remove(address)
                 return count + 1
             }
             // Of a prefix that is not banned itself, all the members.
@@ -167,6 +162,13 @@ struct Rig {
     mutating func tellAll() {
         for _ in 0..<100_000 where tellOne() == nil { return }
         Issue.record("the dialogue does not come to rest")
+    }
+
+    /// Lets things come to rest, and forgets what was said.
+    mutating func settle() {
+        pass(.seconds(60))
+        #expect(dialogue.isSettled)
+        notices = []
     }
 
     /// Lets time pass.

@@ -52,21 +52,18 @@ extension ChaosCluster {
     /// the subscriber does not remember a place in the publisher's present term, which is how it is told here. Such a host may have too
     /// much when the time is over, of what was banned once; it is counted in the report. It may never lack anything.
     ///
-    /// In time is 10 seconds, and what fail2ban itself takes for what it had to ban and to lift, what is cleared away after a kill too. It is
+    /// In time is 10 seconds, and what fail2ban itself takes for what it had to ban and to lift. It is
     /// waited longer, to tell whether a host is late or wrong.
     ///
     /// - Throws: ``ChaosFailure`` when a host was wrong until the end.
     func converge(after faults: [Fault], patience: Duration = .seconds(60)) async throws {
         let clock = ContinuousClock()
         let start = clock.now
-        // A quarter more than was measured at the beginning: from one minute to the next fail2ban's own time varied by more (22 to 31 ms
-        // a ban, three hosts at once on two cores).
-        let times = await (ban: record.report.banTime * 1.25, unban: record.report.unbanTime * 1.25)
+        let times = await (ban: record.report.banTime, unban: record.report.unbanTime)
         let hosts = try await withThrowingTaskGroup(of: ChaosReport.HostConvergence.self) { group in
             for host in self.hosts {
                 group.addTask {
                     var first: ChaosReport.HostConvergence?
-                    let clearedBefore = Self.clearedAway(host)
                     while true {
                         let enforced = try await Enforced(of: host)
                         let wanted = await record.oracle.refused(at: ChaosRecord.now())
@@ -82,8 +79,6 @@ extension ChaosCluster {
                             }()
                         first = result
                         result.took = took
-                        // Each of these is banned and lifted once more.
-                        result.limit += (times.ban + times.unban) * (Self.clearedAway(host) - clearedBefore)
                         guard let difference = enforced.difference(from: wanted) else {
                             if took > result.limit {
                                 Issue.record("web\(host.number) was right only after \(took), not after \(result.limit)")
@@ -110,18 +105,6 @@ extension ChaosCluster {
         let banned = await record.oracle.refused(at: ChaosRecord.now()).certain.count
         await record.note { $0.rounds.append(.init(faults: faults, banned: banned, hosts: hosts)) }
         if hosts.contains(where: \.isWrong) { throw ChaosFailure(text: "not all hosts refuse what they must") }
-    }
-
-    /// How many addresses a host's subscriber has banned only to lift them, as its log says.
-    private static func clearedAway(_ host: ChaosHost) -> Int {
-        let mark = "ban, to clear away with the unban that follows, "
-        return host.lab.file("fail2ban-cluster.log").split(separator: "\n").reduce(0) { count, line in
-            guard let place = line.firstRange(of: mark) else { return count }
-            let words = line[place.upperBound...].split(separator: " ")
-            // "12 addresses, A to B in 90 ms", or up to five addresses and "in 40 ms".
-            if words.count > 1, words[1] == "addresses,", let number = words.first.flatMap({ Int($0) }) { return count + number }
-            return count + words.prefix { $0 != "in" }.count
-        }
     }
 
     /// Whether the journal was restored from a backup, and a host's subscriber keeps what the publisher lacks.
