@@ -106,16 +106,20 @@ struct ChaosHost: Sendable {
     ///
     /// fail2ban writes a ban into its database from another thread, after it has said that it is banned.
     func recover() async throws {
+        let wasKilled = await doubt.isThere
         let clock = ContinuousClock()
         let start = clock.now
         for jail in ChaosJail.allCases where jail.isLong {
             let expected = await record.oracle.lasting(jail.rawValue, of: number)
             var actual = try await banned(in: jail.rawValue)
-            let limit = clock.now + .seconds(5)
+            // What it has not restored for so long, it has forgotten.
+            var limit = clock.now + .seconds(5)
             while actual == nil || (!expected.isSubset(of: actual ?? []) && clock.now < limit) {
                 try #require(clock.now - start < .seconds(120), "fail2ban of \(lab.name) does not come back")
                 try await Task.sleep(for: .milliseconds(100))
+                let before = actual
                 actual = try await banned(in: jail.rawValue)
+                if before == nil || actual != before { limit = clock.now + .seconds(5) }
             }
             let forgotten = expected.subtracting(actual ?? []).sorted()
             guard !forgotten.isEmpty else { continue }
@@ -126,6 +130,20 @@ struct ChaosHost: Sendable {
             try await ban(forgotten, in: jail)
         }
         await doubt.end()
+        if wasKilled { try await noteWhatIsFoundAgain() }
+    }
+
+    /// A killed fail2ban reads the last seconds of its jails' logs once more, and bans what an admin lifted in them.
+    private func noteWhatIsFoundAgain() async throws {
+        // When it has found a failure behind them, it has found all of them.
+        let mark = await record.nextMark()
+        try await attack(from: ["100.64.\(mark >> 8).\(mark & 255)"])
+        let jail = ChaosJail.sshd
+        let found = try await banned(in: jail.rawValue) ?? []
+        let again = await found.subtracting(record.oracle.lasting(jail.rawValue, of: number)).sorted()
+        let names = again.map { HoldName(host: number, jail: jail.rawValue, address: $0) }
+        let now = ChaosRecord.now()
+        await record.tell { $0.banned(names, banTime: nil, between: now, and: now) }
     }
 
     // MARK: The daemons

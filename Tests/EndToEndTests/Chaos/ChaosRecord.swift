@@ -9,6 +9,8 @@ actor ChaosRecord {
     /// Rows of the journal that a restore from a backup took away.
     private(set) var lostRows: [JournalLine] = []
 
+    private var marks = 0
+
     /// When a restored journal was first followed, or a subscriber that may not know it yet was started, by the host's number.
     private var doubtBegan: [Int: Int64] = [:]
 
@@ -20,6 +22,12 @@ actor ChaosRecord {
     func tell(_ change: @Sendable (inout Oracle) -> Void) { change(&oracle) }
     func note(_ change: @Sendable (inout ChaosReport) -> Void) { change(&report) }
     func lose(_ rows: [JournalLine]) { lostRows += rows }
+
+    /// A number that was not given before, up to 65,535.
+    func nextMark() -> Int {
+        marks += 1
+        return marks
+    }
 
     /// The journal lacks the newest from now on, and no subscriber can know what is over.
     func journalRestored(hosts: Int) { for host in 1...hosts { doubtBegan[host] = ChaosRecord.now() } }

@@ -76,6 +76,7 @@ extension ChaosCluster {
                         try await Task.sleep(for: .milliseconds(order.pause))
                         try await parts.with([.orders(host.number)]) { try await host.carryOut(order) }
                     }
+                    if await host.doubt.isThere { try await host.recover() }
                     return traffic
                 }
             }
