@@ -30,6 +30,16 @@ final class LogFolder {
         remove(path)
     }
 
+    /// A log of which a monitor has read the first line, and the place that it remembers.
+    static func started() throws -> (log: LogFolder, place: LogPlace) {
+        let log = try LogFolder()
+        log.create()
+        var reader = try LogReader(log.path)
+        log.append("line 1\n")
+        #expect(try reader.available() == ["line 1"])
+        return (log, reader.place)
+    }
+
     /// Runs a command of the system in the folder.
     func run(_ command: String) throws {
         let status = system("cd '\(folder)' && \(command)")
