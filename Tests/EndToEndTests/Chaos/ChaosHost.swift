@@ -163,7 +163,7 @@ struct ChaosHost: Sendable {
 
     /// Runs `fail2ban-DAEMON COMMAND` on the host, with a wall clock that ``clockFile(of:)`` decides where that is possible.
     func control(_ daemon: DaemonProgram, _ command: String) async throws -> Outcome {
-        let clock = FakeTime.library.map {
+        let clock = FakeTime.preload.map {
             [
                 "LD_PRELOAD=\($0)", "FAKETIME_TIMESTAMP_FILE=\(clockFile(of: daemon))", "FAKETIME_CACHE_DURATION=1",
                 "FAKETIME_DONT_FAKE_MONOTONIC=1",
@@ -228,10 +228,10 @@ actor Doubt {
 
 /// libfaketime, which gives one process another wall clock.
 enum FakeTime {
-    /// Debian's; nil where it isn't installed.
-    static let library: String? = {
-        let folder = "/usr/lib/\(machine)-linux-gnu/faketime/libfaketimeMT.so.1"
-        return exists(folder) ? folder : nil
+    /// What such a process has in LD_PRELOAD: Debian's shared object; nil where it isn't installed.
+    static let preload: String? = {
+        let path = "/usr/lib/\(machine)-linux-gnu/faketime/libfaketimeMT.so.1"
+        return exists(path) ? path : nil
     }()
 
     #if arch(x86_64)

@@ -13,7 +13,7 @@ private struct ChaosSettings {
     let hosts: Int = environment("CHAOS_HOSTS").flatMap { Int($0) } ?? 3
     /// Those that may happen.
     let kinds: [FaultKind] = {
-        let possible = FaultKind.allCases.filter { FakeTime.library != nil || !$0.rawValue.hasPrefix("step") }
+        let possible = FaultKind.allCases.filter { FakeTime.preload != nil || !$0.rawValue.hasPrefix("step") }
         guard let names = environment("CHAOS_FAULTS") else { return possible }
         return names.split(separator: ",").compactMap { FaultKind(rawValue: String($0)) }
     }()
