@@ -140,17 +140,11 @@ struct ClientInquiry: Sendable {
         }
     }
 
-    /// `192.0.2.1 \t2026-11-20 23:01:24 + 600 = 2026-11-20 23:11:24`, or without `--with-time` addresses side by side.
+    /// A ban with its times; without `--with-time` a line has addresses side by side.
     private mutating func bans(in line: ArraySlice<UInt8>) -> [Ban] {
-        guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else { return ClientInquiry.addresses(in: line) }
-        let id = line[..<tab].split(separator: UInt8(ascii: " "))
-        guard id.count == 1, let address = Address(String(decoding: id[0], as: UTF8.self)) else { return [] }
-        let rest = Array(line[(tab + 1)...])
-        var at = 0
-        guard let begin = try? LogPrefix.localTime(rest.span, &at), (try? skip(" + ", rest.span, &at)) != nil else { return [] }
+        guard line.contains(UInt8(ascii: "\t")) else { return ClientInquiry.addresses(in: line) }
+        guard let ban = TimedBan(line: line), let begin = ban.begin, let banTime = ban.banTime else { return [] }
         let seen = time.end(begin)
-        let seconds = rest[at...].prefix { $0 != UInt8(ascii: " ") }
-        guard let banTime = Int64(String(decoding: seconds, as: UTF8.self)) else { return [] }
-        return [Ban(address: address, seen: seen, end: BanRow(timeOfBan: seen.milliseconds / 1000, banTime: banTime).end)]
+        return [Ban(address: ban.address, seen: seen, end: BanRow(timeOfBan: seen.milliseconds / 1000, banTime: banTime).end)]
     }
 }

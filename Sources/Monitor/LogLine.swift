@@ -1,5 +1,6 @@
 // Stage 1, log line -> event: what one line of fail2ban's log can say of a ban, as values, and why a line says nothing.
 
+import Daemon
 import Wire
 
 /// A line of fail2ban's log that speaks of a ban. The forms are in `Tests/MonitorTests/Corpus/log-lines.txt`.
@@ -62,39 +63,4 @@ public enum LogStamp: Hashable, Sendable {
     /// ISO 8601 with a zone.
     case exact(Timestamp)
     case none
-}
-
-/// A date and time of day without a zone. Its fields are in range, but the day need not exist in its month.
-public struct LocalTime: Hashable, Sendable {
-    public var year: Int
-    public var month: Int
-    public var day: Int
-    public var hour: Int
-    public var minute: Int
-    public var second: Int
-    public var millisecond: Int
-
-    /// `nil` when a field is out of range. Second 60 is a leap second.
-    public init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, millisecond: Int = 0) {
-        guard (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute),
-            (0...60).contains(second), (0...999).contains(millisecond), (0...9999).contains(year)
-        else { return nil }
-        self.year = year
-        self.month = month
-        self.day = day
-        self.hour = hour
-        self.minute = minute
-        self.second = second
-        self.millisecond = millisecond
-    }
-
-    /// This time in a zone that is ahead of UTC by `seconds`.
-    func timestamp(offsetSeconds seconds: Int) -> Timestamp {
-        // Days since 1970-01-01 in the proleptic Gregorian calendar, with years that begin in March so that leap days come last.
-        let shifted = month <= 2 ? year - 1 : year
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
-        let secondsOfDay = hour * 3600 + minute * 60 + second
-        return Timestamp(milliseconds: Int64((days * 86400 + secondsOfDay - seconds) * 1000 + millisecond))
-    }
 }

@@ -1,5 +1,6 @@
 // Stage 1, log line -> event: what stands before a line's message, in every form in which fail2ban's log reaches a file.
 
+import Daemon
 import Wire
 
 /// The part of a line up to its message. Everything is anchored at the line's first byte: text further inside, which an attacker

@@ -1,5 +1,6 @@
 // Stage 1, log line -> event: the text forms of a line's time.
 
+import Daemon
 import Wire
 
 extension LogPrefix {

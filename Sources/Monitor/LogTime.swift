@@ -1,5 +1,6 @@
 // Stage 1, log line -> event: makes a point in time of a line's stamp, which is mostly local time without a zone.
 
+import Daemon
 import Glibc
 import Wire
 

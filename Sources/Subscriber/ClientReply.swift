@@ -38,7 +38,7 @@ extension ClientReply {
         case .limit:
             self = Int(ClientFailure.head(last)).map { .limit($0 < 0 ? nil : $0) } ?? .failure(.unclear(brief(text)))
         case .list:
-            self = .listed(bans(in: lines, localNow: localNow))
+            self = .listed(rests(in: lines, localNow: localNow))
         case .status:
             guard let line = lines.last(where: { ClientFailure.head($0).contains("Banned IP list:") }) else {
                 self = .failure(.unclear(brief(text)))
@@ -75,30 +75,14 @@ private func addresses(in line: ArraySlice<UInt8>) -> [Address] {
     line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.compactMap { Address(bytes: $0.span) }
 }
 
-/// The bans of a list with times, one a line: `192.0.2.1 \t2026-11-21 05:27:33 + 86400 = 2026-11-22 05:27:33`.
-private func bans(in lines: [ArraySlice<UInt8>], localNow: Int64) -> [Address: Duration] {
-    var bans: [Address: Duration] = [:]
-    bans.reserveCapacity(lines.count)
-    for line in lines {
-        let word = line.prefix { $0 != UInt8(ascii: " ") }
-        guard let address = Address(bytes: word.span) else { continue }
+/// What is left of each ban of a list with times.
+private func rests(in lines: [ArraySlice<UInt8>], localNow: Int64) -> [Address: Duration] {
+    var rests: [Address: Duration] = [:]
+    rests.reserveCapacity(lines.count)
+    for ban in lines.lazy.compactMap(TimedBan.init(line:)) {
         // A ban whose end can't be read is one all the same; it counts as renewed.
-        bans[address] = localTime(line.suffix(19)).map { .seconds($0 - localNow) } ?? .seconds(Int64(Int32.max))
+        rests[ban.address] =
+            ban.end.map { .milliseconds($0.timestamp(offsetSeconds: 0).milliseconds) - .seconds(localNow) } ?? .seconds(Int64(Int32.max))
     }
-    return bans
+    return rests
 }
-
-/// `2026-11-22 05:27:33` as if it were UTC, in seconds since the epoch.
-private func localTime(_ text: ArraySlice<UInt8>) -> Int64? {
-    guard text.count == 19, text.elementsEqual("0000-00-00 00:00:00".utf8, by: { isDigit($0) == isDigit($1) }) else { return nil }
-    var numbers: [Int32] = []
-    for part in text.split(whereSeparator: { !isDigit($0) }) {
-        numbers.append(part.reduce(0) { $0 * 10 + Int32($1 - UInt8(ascii: "0")) })
-    }
-    var parts = tm()
-    (parts.tm_year, parts.tm_mon, parts.tm_mday) = (numbers[0] - 1900, numbers[1] - 1, numbers[2])
-    (parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[3], numbers[4], numbers[5])
-    return Int64(timegm(&parts))
-}
-
-private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

@@ -1,5 +1,6 @@
 // The parser against its specification, the corpus, and what no corpus line can say.
 
+import Daemon
 import TestSupport
 import Testing
 import Wire

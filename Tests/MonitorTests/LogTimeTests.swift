@@ -1,5 +1,6 @@
 // Stamps without a zone, at the times of the year when clocks change.
 
+import Daemon
 import Glibc
 import Testing
 import Wire
