@@ -1,6 +1,5 @@
 // What the daemons share: how `start` sends a daemon into the background and learns that it is ready, or why it is not.
 
-import CLinux
 import Glibc
 
 /// A daemon that was started in a session of its own, until it is ready or has ended.
@@ -22,11 +21,17 @@ struct Launch: ~Copyable {
     /// Starts this very program with other arguments.
     ///
     /// The child has /dev/null as input, a pipe to this process as output and error, the other end of the ready pipe, and no
-    /// other descriptor; no blocked signals, and `/` as its folder, so that it keeps no file system busy.
+    /// other descriptor.
     init(arguments: [String]) throws(SystemError) {
         let readyPipe = try Pipe()
         let outputPipe = try Pipe()
-        process = try ProcessDescriptor(try Launch.spawn(arguments: arguments, output: outputPipe.write, ready: readyPipe.write))
+        let outputEnd = outputPipe.write.number
+        setenv(Starter.variable, "3", 1)
+        defer { unsetenv(Starter.variable) }
+        let pid = try spawn(
+            "/proc/self/exe", arguments, descriptors: [nil, outputEnd, outputEnd, readyPipe.write.number], leaving: .session,
+            attempt: "start this program again in the background")
+        process = try ProcessDescriptor(pid)
         ready = readyPipe.takeReadingEnd()
         output = outputPipe.takeReadingEnd()
     }
@@ -75,47 +80,9 @@ struct Launch: ~Copyable {
     }
 
     private borrowing func exitStatus() -> Outcome {
-        var status: Int32 = 0
-        while waitpid(process.pid, &status, 0) < 0, errno == EINTR {}
-        // As WIFEXITED, WEXITSTATUS and WTERMSIG, which are macros (wait(2)).
-        let signal = status & 0x7f
-        return signal == 0 ? .ended(status: status >> 8 & 0xff) : .endedBySignal(signal)
-    }
-
-    private static func spawn(
-        arguments: [String], output: borrowing OwnedDescriptor, ready: borrowing OwnedDescriptor
-    ) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
+        switch ChildProcess.Ending(waitStatus: reapAtEnd(process.pid)) {
+        case .exited(let status): .ended(status: status)
+        case .killed(let signal): .endedBySignal(signal)
         }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output.number, 1)
-        posix_spawn_file_actions_adddup2(&actions, output.number, 2)
-        posix_spawn_file_actions_adddup2(&actions, ready.number, 3)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 4)
-        posix_spawn_file_actions_addchdir_np(&actions, "/")
-
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | Int32(CLINUX_POSIX_SPAWN_SETSID)))
-
-        setenv(Starter.variable, "3", 1)
-        defer { unsetenv(Starter.variable) }
-        var pid: pid_t = 0
-        var words = arguments.map { strdup($0) }
-        defer { words.forEach { free($0) } }
-        words.append(nil)
-        let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, words, environ)
-        guard code == 0 else { throw SystemError("start this program again in the background", code: code) }
-        return pid
     }
 }

@@ -1,6 +1,5 @@
 // What the daemons share: a child process whose input and output are pipes that the loop polls.
 
-import CLinux
 import Glibc
 
 /// A running program: its one owner reads it, ends it and takes its exit status. It never blocks, but for the moment that a killed process
@@ -13,6 +12,13 @@ public struct ChildProcess: ~Copyable {
     public enum Ending: Hashable, Sendable, CustomStringConvertible {
         case exited(Int32)
         case killed(signal: Int32)
+
+        /// - Parameter status: As waitpid(2) gives it for a process that has ended.
+        init(waitStatus status: Int32) {
+            // As WIFEXITED, WEXITSTATUS and WTERMSIG, which are macros (wait(2)).
+            let signal = status & 0x7f
+            self = signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
+        }
 
         public var description: String {
             switch self {
@@ -45,12 +51,16 @@ public struct ChildProcess: ~Copyable {
     public init(_ arguments: [String], input wantsInput: Bool) throws(SystemError) {
         let outputPipe = try Pipe()
         var inputPipe = wantsInput ? try Pipe() : nil
-        let inputEnd: Int32
+        let inputEnd: Int32?
         switch inputPipe {
         case .some(let pipe): inputEnd = pipe.read.number
-        case .none: inputEnd = -1
+        case .none: inputEnd = nil
         }
-        let pid = try spawn(arguments, input: inputEnd, output: outputPipe.write.number)
+        guard let program = arguments.first else { throw SystemError("start a program without a name", code: EINVAL) }
+        let outputEnd = outputPipe.write.number
+        let pid = try spawn(
+            program, arguments, environment: ChildProcess.environment, descriptors: [inputEnd, outputEnd, outputEnd], leaving: .group,
+            attempt: "start \(program)")
         do throws(SystemError) {
             process = try ProcessDescriptor(pid)
         } catch {
@@ -107,9 +117,7 @@ public struct ChildProcess: ~Copyable {
         if let ending { return ending }
         var status: Int32 = 0
         guard waitpid(process.pid, &status, WNOHANG) == process.pid else { return nil }
-        // As WIFEXITED, WEXITSTATUS and WTERMSIG, which are macros (wait(2)).
-        let signal = status & 0x7f
-        ending = signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
+        ending = Ending(waitStatus: status)
         return ending
     }
 
@@ -120,54 +128,5 @@ public struct ChildProcess: ~Copyable {
 /// Kills a process group and waits until its leader is gone.
 private func endProcess(_ pid: pid_t) {
     kill(-pid, SIGKILL)
-    var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-}
-
-/// - Parameters:
-///   - input: The descriptor that becomes standard input; -1 for /dev/null.
-///   - output: The descriptor that becomes standard output and standard error.
-private func spawn(_ arguments: [String], input: Int32, output: Int32) throws(SystemError) -> pid_t {
-    guard let program = arguments.first else { throw SystemError("start a program without a name", code: EINVAL) }
-    var actions = posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-        posix_spawn_file_actions_destroy(&actions)
-        posix_spawnattr_destroy(&attributes)
-    }
-    if input >= 0 {
-        posix_spawn_file_actions_adddup2(&actions, input, 0)
-    } else {
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    }
-    posix_spawn_file_actions_adddup2(&actions, output, 1)
-    posix_spawn_file_actions_adddup2(&actions, output, 2)
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-    posix_spawn_file_actions_addchdir_np(&actions, "/")
-
-    // The daemon's signals are blocked for its signal descriptor; a child must be one that a signal ends.
-    var none = sigset_t()
-    var all = sigset_t()
-    sigemptyset(&none)
-    sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-    var pid: pid_t = 0
-    let code = withStrings(arguments) { words in
-        withStrings(ChildProcess.environment) { posix_spawnp(&pid, program, &actions, &attributes, words, $0) }
-    }
-    guard code == 0 else { throw SystemError("start \(program)", code: code) }
-    return pid
-}
-
-/// Calls `body` with the null-terminated array of C strings that exec(3) wants.
-private func withStrings<R>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R) -> R {
-    let copies = strings.map { strdup($0) }
-    defer { copies.forEach { free($0) } }
-    return body(copies + [nil])
+    reapAtEnd(pid)
 }
