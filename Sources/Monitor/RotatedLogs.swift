@@ -1,5 +1,6 @@
 // Stage 1, log line -> event: which rotated files stand beside the log, from the oldest to the newest.
 
+import Daemon
 import Glibc
 
 /// A rotated log beside the log: `fail2ban.log.1`, `fail2ban.log.2.gz`, `fail2ban.log-20261121.gz`.
@@ -57,7 +58,8 @@ enum RotatedLogs {
     }
 
     private static func list(_ folder: String, _ base: String) -> [Entry] {
-        let entries = names(in: folder, base).compactMap { name -> Entry? in
+        let names = ((try? listFolder(folder)) ?? []).filter { isRotated($0, base) }
+        let entries = names.compactMap { name -> Entry? in
             var status = stat()
             // One that is gone was renamed or removed; the next list shows what became of it.
             guard stat(folder + name, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -66,21 +68,8 @@ enum RotatedLogs {
         return Array(entries.sorted(by: isOlder).suffix(limit))
     }
 
-    /// Names that a rotation can have given: `base`, a dot or dash, and at least a digit or a known ending behind it.
-    private static func names(in folder: String, _ base: String) -> [String] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if isRotated(name, base) { names.append(name) }
-        }
-        return names
-    }
-
-    /// `old`, `save` and the like may be anybody's copies; what a rotation makes has a number or a date.
+    /// Whether a rotation can have given the name: `base`, a dot or dash, and at least a digit or a known ending behind it. `old`, `save` and
+    /// the like may be anybody's copies; what a rotation makes has a number or a date.
     static func isRotated(_ name: String, _ base: String) -> Bool {
         guard name.hasPrefix(base), !base.isEmpty else { return false }
         let suffix = (stem(name) ?? name).dropFirst(base.count)

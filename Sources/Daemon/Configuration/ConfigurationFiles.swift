@@ -50,21 +50,14 @@ struct ConfigurationFiles {
     /// The full names of a folder's files with this ending, sorted by their bytes; hidden ones are skipped, as a shell's `*` does.
     /// Empty when there is no such folder.
     private static func names(in folder: String, endingWith ending: String) throws(ConfigurationError) -> [String] {
-        guard let stream = opendir(folder) else {
-            if errno == ENOENT || errno == ENOTDIR { return [] }
-            let error = SystemError("read the folder \(folder)")
+        do throws(SystemError) {
+            let names = try listFolder(folder).filter { $0.hasSuffix(ending) && !$0.hasPrefix(".") }
+            return names.map { "\(folder)/\($0)" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        } catch {
+            if error.code == ENOENT || error.code == ENOTDIR { return [] }
             throw ConfigurationError(
                 [ConfigurationProblem(error.description)], exitStatus: error.exitStatus == .permission ? .permission : .configuration)
         }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
-                field.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: field.pointee)) { String(cString: $0) }
-            }
-            if name.hasSuffix(ending), !name.hasPrefix(".") { names.append("\(folder)/\(name)") }
-        }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }
 

@@ -17,7 +17,7 @@ public enum RootLogins {
     public static func addresses(proc: String = "/proc") throws(SystemError) -> Set<Address> {
         var addresses: Set<Address> = []
         let network = target(of: "\(proc)/self/ns/net")
-        for name in try entries(of: proc) where name.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+        for name in try listFolder(proc) where name.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             let process = "\(proc)/\(name)"
             var status = stat()
             // What ends meanwhile is passed over, here and below.
@@ -47,7 +47,7 @@ public enum RootLogins {
     /// The inodes of the sockets that a process has open.
     private static func sockets(of process: String) -> Set<String> {
         var inodes: Set<String> = []
-        for name in (try? entries(of: process + "/fd")) ?? [] {
+        for name in (try? listFolder(process + "/fd")) ?? [] {
             guard let text = target(of: "\(process)/fd/\(name)"), text.hasPrefix("socket:["), text.hasSuffix("]") else { continue }
             inodes.insert(String(text.dropFirst(8).dropLast()))
         }
@@ -90,18 +90,5 @@ public enum RootLogins {
             return Address(ipv6High: UInt64(words[0]) << 32 | UInt64(words[1]), low: UInt64(words[2]) << 32 | UInt64(words[3]))
         default: return nil
         }
-    }
-
-    private static func entries(of folder: String) throws(SystemError) -> [String] {
-        guard let directory = opendir(folder) else { throw SystemError("list \(folder)") }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }

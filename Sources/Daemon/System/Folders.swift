@@ -1,4 +1,4 @@
-// What the daemons share: folders that a program makes for itself.
+// What the daemons share: folders that a program makes for itself, and what is in a folder.
 
 import Glibc
 
@@ -17,4 +17,18 @@ public func createFolders(_ path: String, mode: mode_t) throws(SystemError) {
         }
     }
     chmod(path, mode)
+}
+
+/// The names of what is in a folder, in no order, without `.` and `..`.
+public func listFolder(_ path: String) throws(SystemError) -> [String] {
+    guard let stream = opendir(path) else { throw SystemError("read the folder \(path)") }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
+            field.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: field.pointee)) { String(cString: $0) }
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
 }
