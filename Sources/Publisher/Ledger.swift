@@ -8,26 +8,6 @@ import Wire
 /// The loop gives it every request that waits, writes ``pending`` in one transaction, calls ``commit()``, and only then answers and
 /// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone.
 struct Ledger {
-    /// Names a host's sequence of positions.
-    struct Stream: Hashable {
-        var host: Hostname
-        var name: String
-    }
-
-    /// What one transaction of the journal holds.
-    struct Batch: Equatable {
-        var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
-        var positions: [Stream: UInt64] = [:]
-        /// The numbers of announcements that only move an end, which old clients don't hear of.
-        var movedEnds: Set<UInt64> = []
-
-        var isEmpty: Bool { entries.isEmpty && positions.isEmpty }
-
-        static func == (a: Batch, b: Batch) -> Bool {
-            a.positions == b.positions && a.entries.elementsEqual(b.entries) { $0.admitted == $1.admitted && $0.entry == $1.entry }
-        }
-    }
-
     var admission: Admission
     private(set) var table: BanTable
     private var holdsDesk: HoldsDesk

@@ -1,0 +1,25 @@
+// Stage 2, report -> admission -> journal -> broadcast: what one transaction of the journal holds.
+
+import Wire
+
+extension Ledger {
+    /// Names a host's sequence of positions.
+    struct Stream: Hashable {
+        var host: Hostname
+        var name: String
+    }
+
+    /// What one transaction of the journal holds.
+    struct Batch: Equatable {
+        var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
+        var positions: [Stream: UInt64] = [:]
+        /// The numbers of announcements that only move an end, which old clients don't hear of.
+        var movedEnds: Set<UInt64> = []
+
+        var isEmpty: Bool { entries.isEmpty && positions.isEmpty }
+
+        static func == (a: Batch, b: Batch) -> Bool {
+            a.positions == b.positions && a.entries.elementsEqual(b.entries) { $0.admitted == $1.admitted && $0.entry == $1.entry }
+        }
+    }
+}
