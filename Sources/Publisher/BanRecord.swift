@@ -26,12 +26,12 @@ struct BanRecord: Equatable {
 
     /// The hold whose end is the ban's end: that of the quorum-th latest host, or the operator's order when it is later; `nil` when the
     /// address isn't banned. Plain clients together are one host.
-    func carrier(quorum: Int, holders: [BanTable.Holder]) -> Hold? {
+    func carrier(quorum: Int, holders: Holders) -> Hold? {
         // From the latest end down until there are enough hosts, so that an address that a thousand hosts hold is quickly looked at.
         var hosts: [Hostname?] = []
         for hold in holds.sorted(by: { $0.end > $1.end }) {
             if let order, order.end >= hold.end { return order }
-            let holder = holders[Int(hold.holder)]
+            let holder = holders[hold.holder]
             let host = holder.isPlain ? nil : holder.host
             guard !hosts.contains(host) else { continue }
             hosts.append(host)

@@ -10,24 +10,12 @@ import Wire
 ///
 /// Changes since ``keep()`` can be taken back by ``takeBack()``, because what the journal refused must not have happened.
 struct BanTable {
-    /// Who can hold an address: a host's jail. Plain clients are told apart here, but count as one host.
-    struct Holder: Hashable {
-        var host: Hostname
-        var jail: Jail
-        var isPlain: Bool
-    }
-
     private struct Due: Comparable {
         var time: Int64
         var address: Address
 
         static func < (a: Due, b: Due) -> Bool { a.time < b.time }
     }
-
-    /// Jails that a host may ever have held in: each costs memory for good, and an address held in many takes long to look at.
-    static let mostJails = 256
-    /// The same for all plain clients together.
-    static let mostPlainHolders = 10_000
 
     let quorum: Int
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
@@ -37,13 +25,7 @@ struct BanTable {
     /// What is announced as banned.
     private(set) var bannedAddresses = SortedAddresses()
     /// Who can hold, by the number that a ``Hold`` has.
-    private(set) var holders: [Holder] = []
-    private(set) var holderIndex: [Holder: UInt32] = [:]
-    /// What each of ``holders`` holds, so that a host's holds are found without looking at all.
-    private(set) var held: [Set<Address>] = []
-    /// The numbers that each host has; of plain clients only how many there are.
-    private(set) var numbers: [Hostname: [UInt32]] = [:]
-    private var plainHolders = 0
+    private(set) var holders = Holders()
     private var due = Heap<Due>()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
@@ -96,7 +78,7 @@ struct BanTable {
         let seen = event.seen?.milliseconds ?? now.milliseconds
         switch event.action {
         case .ban:
-            let holder = index(Holder(host: event.host, jail: event.jail, isPlain: false))
+            let holder = holders.enter(Holder(host: event.host, jail: event.jail, isPlain: false))
             record.order = Hold(holder: holder, end: event.end.deadline, seen: seen)
         case .unban:
             record.order = nil
@@ -108,21 +90,21 @@ struct BanTable {
     private mutating func hold(_ event: Event, isPlain: Bool, isMove: Bool, in record: inout BanRecord, now: Timestamp) {
         let holder = Holder(host: event.host, jail: event.jail, isPlain: isPlain)
         let seen = event.seen?.milliseconds ?? now.milliseconds
-        let place = holderIndex[holder].flatMap { index in record.holds.firstIndex { $0.holder == index } }
+        let place = holders.number(of: holder).flatMap { number in record.holds.firstIndex { $0.holder == number } }
         // Whether the hold stands and was not seen later than this.
         let isLater = place.map { record.holds[$0].seen <= seen } ?? false
         guard isLater || !isMove else { return }
         let end = event.end.deadline
         switch event.action {
         case .ban where end > now.milliseconds:
-            guard mayHold(holder) else { return }
+            guard holders.mayHold(holder) else { return }
             // A lifting in the future was noted by a clock that has been set back, and says nothing.
             guard seen > record.liftedAt || record.liftedAt > now.milliseconds else { return }
             if let place {
                 record.holds[place].end = end
                 record.holds[place].seen = seen
             } else {
-                record.holds.append(Hold(holder: index(holder), end: end, seen: seen))
+                record.holds.append(Hold(holder: holders.enter(holder), end: end, seen: seen))
             }
         case .ban:
             // It is over already, and so is the hold if this says more of it than what was known.
@@ -147,7 +129,7 @@ struct BanTable {
             let ended = record.removeEnded(at: now.milliseconds)
             if record.liftedAt > 0, record.liftedAt + memory <= now.milliseconds { record.liftedAt = 0 }
             if let last = ended {
-                let holder = holders[Int(last.holder)]
+                let holder = holders[last.holder]
                 let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: first.address, cause: .expired)
                 if let announcement = announce(cause, in: &record) { announcements.append(announcement) }
             }
@@ -191,7 +173,7 @@ struct BanTable {
         var announcements: [Event] = []
         for address in addresses {
             guard var record = records[address], let any = record.order ?? record.holds.first else { continue }
-            let holder = holders[Int(any.holder)]
+            let holder = holders[any.holder]
             let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .held)
             guard let announcement = announce(cause, in: &record) else { continue }
             announcements.append(announcement)
@@ -218,29 +200,13 @@ struct BanTable {
         var announcement = cause
         if cause.action == .unban {
             // Somebody let go and another hold carries the ban on: the announcement names that one.
-            let holder = holders[Int(carrier.holder)]
+            let holder = holders[carrier.holder]
             (announcement.host, announcement.jail, announcement.cause) = (holder.host, holder.jail, .held)
             announcement.seen = nil
         }
         announcement.action = .ban
         announcement.end = BanEnd(deadline: carrier.end)
         return announcement
-    }
-
-    func mayHold(_ holder: Holder) -> Bool {
-        if holderIndex[holder] != nil { return true }
-        if holder.isPlain { return plainHolders < BanTable.mostPlainHolders }
-        return (numbers[holder.host]?.count ?? 0) < BanTable.mostJails
-    }
-
-    private mutating func index(_ holder: Holder) -> UInt32 {
-        if let index = holderIndex[holder] { return index }
-        let index = UInt32(holders.count)
-        holders.append(holder)
-        held.append([])
-        holderIndex[holder] = index
-        if holder.isPlain { plainHolders += 1 } else { numbers[holder.host, default: []].append(index) }
-        return index
     }
 
     // MARK: Keeping and taking back
@@ -265,7 +231,7 @@ struct BanTable {
     }
 
     /// Takes in who holds, by the numbers of ``holders``, before any record is put back. Nothing can be taken back.
-    mutating func restore(_ holders: [Holder]) { for holder in holders { _ = index(holder) } }
+    mutating func restore(_ holders: [Holder]) { for holder in holders { _ = self.holders.enter(holder) } }
 
     /// Puts a record back as its table has it. Nothing can be taken back.
     mutating func restore(_ record: BanRecord, for address: Address) { put(record, for: address) }
@@ -279,8 +245,7 @@ struct BanTable {
     }
 
     private mutating func put(_ record: BanRecord, for address: Address) {
-        for hold in records[address]?.holds ?? [] { held[Int(hold.holder)].remove(address) }
-        for hold in record.holds { held[Int(hold.holder)].insert(address) }
+        holders.replace(records[address]?.holds ?? [], by: record.holds, on: address)
         records[address] = record.isEmpty ? nil : record
         if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
         if !record.isEmpty { schedule(record, address) }

@@ -40,7 +40,7 @@ extension BanTable {
         guard let record = records[address], let end = record.announced else { return nil }
         let carrier = record.carrier(quorum: quorum, holders: holders)
         guard let carrier else { return nil }
-        let holder = holders[Int(carrier.holder)]
+        let holder = holders[carrier.holder]
         let cause: Event.Cause = carrier == record.order ? .operator : .held
         return Event(host: holder.host, jail: holder.jail, action: .ban, address: address, end: BanEnd(deadline: end), cause: cause)
     }
@@ -49,7 +49,7 @@ extension BanTable {
     func banned(after: Address?, limit: Int) -> [Listed] {
         bannedAddresses.page(after: after, limit: limit).compactMap { address in
             guard let record = records[address], let end = record.announced else { return nil }
-            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[Int($0.holder)], BanEnd(deadline: $0.end)) }
+            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[$0.holder], BanEnd(deadline: $0.end)) }
             return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
         }
     }
@@ -66,19 +66,15 @@ extension BanTable {
     func isHeld(_ address: Address) -> Bool { records[address].map { !$0.holds.isEmpty || $0.order != nil } ?? false }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
-    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
-        (numbers[host] ?? []).map(Int.init).flatMap { index in
-            held[index].map { HoldsDesk.Subject(jail: holders[index].jail, address: $0) }
-        }
-    }
+    func holds(of host: Hostname) -> [HoldsDesk.Subject] { holders.holds(of: host) }
 
     /// How many holds the host has.
-    func holdCount(of host: Hostname) -> Int { (numbers[host] ?? []).reduce(0) { $0 + held[Int($1)].count } }
+    func holdCount(of host: Hostname) -> Int { holders.holdCount(of: host) }
 
     /// The host's hold; `nil` when it has none.
     func hold(of host: Hostname, _ subject: HoldsDesk.Subject) -> (seen: Timestamp, end: BanEnd)? {
-        guard let index = holderIndex[Holder(host: host, jail: subject.jail, isPlain: false)],
-            let hold = records[subject.address]?.holds.first(where: { $0.holder == index })
+        guard let number = holders.number(of: Holder(host: host, jail: subject.jail, isPlain: false)),
+            let hold = records[subject.address]?.holds.first(where: { $0.holder == number })
         else { return nil }
         return (Timestamp(milliseconds: hold.seen), BanEnd(deadline: hold.end))
     }

@@ -81,7 +81,7 @@ struct KeptTables {
     func nextPortion(of table: BanTable, lastRow: Int64, limit: Int) -> KeptPortion {
         guard let passTruth else { return KeptPortion() }
         var portion = KeptPortion(firstHolder: writtenHolders)
-        portion.holders = Array(table.holders[writtenHolders...])
+        portion.holders = Array(table.holders.list[writtenHolders...])
         for address in waiting[place...].prefix(limit) {
             portion.records.append(KeptRecord(address: address, record: table.records[address] ?? BanRecord(), row: lastRow))
         }

@@ -143,8 +143,8 @@ struct Ledger {
 
     private func roomFor(_ event: Event, isPlain: Bool) -> Result<Event, Admission.Refusal> {
         let holder = BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)
-        guard event.action == .ban, !table.mayHold(holder) else { return .success(event) }
-        let most = isPlain ? "\(BanTable.mostPlainHolders) jails of old clients" : "\(BanTable.mostJails) jails of \(event.host)"
+        guard event.action == .ban, !table.holders.mayHold(holder) else { return .success(event) }
+        let most = isPlain ? "\(Holders.mostPlain) jails of old clients" : "\(Holders.mostJails) jails of \(event.host)"
         return .failure(Admission.Refusal("jail \(event.jail) is one too many: \(most) have banned already"))
     }
 

@@ -25,7 +25,7 @@ import Wire
             _ = ledger.commit()
             return answer.refused.map(\.reason)
         }
-        let most = BanTable.mostJails
+        let most = Holders.mostJails
         #expect(try take("web1", 0..<most + 1, from: 1) == ["jail jail256 is one too many: 256 jails of web1 have banned already"])
         #expect(ledger.table.holdCount(of: try host("web1")) == most)
         // Those go on, and others have their own.

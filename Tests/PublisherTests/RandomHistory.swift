@@ -86,7 +86,7 @@ extension BanTable {
     /// What is known of each address, by names instead of numbers, so that two tables can be compared.
     var named: [Address: [String]] {
         records.mapValues { record in
-            func name(_ hold: Hold) -> String { "\(holders[Int(hold.holder)]) until \(hold.end), seen \(hold.seen)" }
+            func name(_ hold: Hold) -> String { "\(holders[hold.holder]) until \(hold.end), seen \(hold.seen)" }
             let order = record.order.map { "ordered: \(name($0))" } ?? "no order"
             return record.holds.map(name) + [order, "announced \(record.announced ?? 0)", "lifted \(record.liftedAt)"]
         }
