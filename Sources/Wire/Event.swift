@@ -122,3 +122,28 @@ extension Event {
         return String(decoding: text, as: UTF8.self)
     }
 }
+
+extension Message {
+    /// The events whose lines are the body, in their order.
+    func events() throws(MessageError) -> [Event] {
+        var events: [Event] = []
+        try forEachBodyLine { (line) throws(MessageError) in
+            do throws(EventLineError) {
+                events.append(try Event(line: line))
+            } catch {
+                throw .malformed("line \(events.count + 1): \(error.rawValue)")
+            }
+        }
+        return events
+    }
+
+    /// The body that has the lines of these events.
+    static func body(of events: [Event]) -> [UInt8] {
+        var body: [UInt8] = []
+        for event in events {
+            event.appendLine(to: &body)
+            body.append(UInt8(ascii: "\n"))
+        }
+        return body
+    }
+}

@@ -49,16 +49,9 @@ public struct HoldsPage: Sendable, Equatable {
         guard let page = header.number("page"), page > 0 else { throw .malformed("page") }
         guard let isLast = header.answer("last") else { throw .malformed("last") }
         guard let isComplete = header.answer("complete") else { throw .malformed("complete") }
-        var bans: [Event] = []
-        try message.forEachBodyLine { (line) throws(MessageError) in
-            let event: Event
-            do throws(EventLineError) {
-                event = try Event(line: line)
-            } catch {
-                throw .malformed("line \(bans.count + 1): \(error.rawValue)")
-            }
-            guard event.action == .ban, event.cause == .held else { throw .malformed("line \(bans.count + 1): not a ban that is held") }
-            bans.append(event)
+        let bans = try message.events()
+        if let other = bans.firstIndex(where: { $0.action != .ban || $0.cause != .held }) {
+            throw .malformed("line \(other + 1): not a ban that is held")
         }
         self.init(
             stream: stream, position: position, now: now, madeAt: madeAt, id: id, page: page, isLast: isLast, isComplete: isComplete,
@@ -71,11 +64,6 @@ public struct HoldsPage: Sendable, Equatable {
             "page": String(page),
             "last": isLast ? "yes" : "no", "complete": isComplete ? "yes" : "no",
         ]
-        var body: [UInt8] = []
-        for event in bans {
-            event.appendLine(to: &body)
-            body.append(UInt8(ascii: "\n"))
-        }
-        return Message(.holds, header, body: body)
+        return Message(.holds, header, body: Message.body(of: bans))
     }
 }

@@ -70,14 +70,7 @@ public struct SyncAnswer: Sendable, Equatable {
     public init(_ message: Message) throws(MessageError) {
         guard let term = message.header.term else { throw .malformed("term") }
         guard let now = message.header.time("now") else { throw .malformed("now") }
-        var events: [Event] = []
-        try message.forEachBodyLine { (line) throws(MessageError) in
-            do throws(EventLineError) {
-                events.append(try Event(line: line))
-            } catch {
-                throw .malformed("line \(events.count + 1): \(error.rawValue)")
-            }
-        }
+        let events = try message.events()
         switch message.verb {
         case .events:
             guard let first = message.header.number("first") else { throw .malformed("first") }
@@ -118,11 +111,6 @@ public struct SyncAnswer: Sendable, Equatable {
             header["number"] = String(number)
             header["next"] = next?.description
         }
-        var body: [UInt8] = []
-        for event in events {
-            event.appendLine(to: &body)
-            body.append(UInt8(ascii: "\n"))
-        }
-        return Message(verb, header, body: body)
+        return Message(verb, header, body: Message.body(of: events))
     }
 }
