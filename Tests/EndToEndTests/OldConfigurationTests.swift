@@ -28,6 +28,22 @@ import Testing
 
         """
 
+    /// Gives the host the file, and above it only what a test must not take from this machine.
+    private func configure(_ host: LoneHost) throws {
+        try host.folder.write("f2bc.conf", Self.text)
+        try host.overlay(
+            """
+            [general]
+            hostname = web1
+            keydir = \(host.folder("keys"))
+            statedir = \(host.folder("state"))
+            fail2bandbpath = none
+            fail2banclient = false
+            [monitor]
+            fail2banlogpath = \(host.folder("fail2ban.log"))
+            """)
+    }
+
     /// What `check` prints, each line without the name of the file.
     private func check(_ program: DaemonProgram, _ host: LoneHost) async throws -> (status: Int, lines: [String]) {
         let outcome = try await host.run(program, "check")
@@ -40,19 +56,7 @@ import Testing
 
     @Test func itLoadsAndEachDaemonSaysWhatHasNoEffectAnyMore() async throws {
         try await LoneHost.with { host in
-            try host.folder.write("f2bc.conf", Self.text)
-            // Only what a test must not take from this machine.
-            try host.overlay(
-                """
-                [general]
-                hostname = web1
-                keydir = \(host.folder("keys"))
-                statedir = \(host.folder("state"))
-                fail2bandbpath = none
-                fail2banclient = false
-                [monitor]
-                fail2banlogpath = \(host.folder("fail2ban.log"))
-                """)
+            try configure(host)
             let end = "can start; read f2bc.conf, f2bc.local"
             let monitor = try await check(.monitor, host)
             let key = "has no effect: the monitor proves itself by its key; delete the line; see fail2ban-cluster keygen"
@@ -83,16 +87,7 @@ import Testing
 
     @Test func withoutKeysItSaysWhichCommandMakesThem() async throws {
         try await LoneHost.with(keys: false) { host in
-            try host.folder.write("f2bc.conf", Self.text)
-            try host.overlay(
-                """
-                [general]
-                hostname = web1
-                keydir = \(host.folder("keys"))
-                statedir = \(host.folder("state"))
-                [monitor]
-                fail2banlogpath = \(host.folder("fail2ban.log"))
-                """)
+            try configure(host)
             for program in DaemonProgram.allCases {
                 let (status, lines) = try await check(program, host)
                 #expect(status == 78)
