@@ -11,17 +11,21 @@ import Wire
 @Suite struct HoldsReadingTests {
     private let now = Timestamp.now
     private let jails = ReportedJails(.init())
+    private let folder: LogFolder
+    private let database: Fail2banDatabase
     private var seconds: Int64 { now.milliseconds / 1000 }
 
-    /// A database with this many bans in the jail sshd.
-    private func database(_ folder: LogFolder, _ count: Int) throws -> Fail2banDatabase {
-        let database = try Fail2banDatabase(folder.folder + "/db")
-        try database.execute(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < \(count - 1))
-            INSERT INTO bips SELECT '10.' || (i / 65536) || '.' || (i / 256 % 256) || '.' || (i % 256), 'sshd', \(seconds), 600, 1, '{}' FROM n
-            """)
-        return database
+    init() throws {
+        folder = try LogFolder()
+        database = try Fail2banDatabase(folder.folder + "/db")
+    }
+
+    /// A reading of many bans, of which the first portion is read.
+    private func begun(_ count: Int, _ witness: Witness) throws -> HoldsReading {
+        try database.banMany(count, time: seconds)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        #expect(reading.advance(witness, jails) == .more)
+        return reading
     }
 
     private func readAll(_ reading: inout HoldsReading, _ witness: Witness) -> (HoldsReading.Progress, portions: Int) {
@@ -33,12 +37,16 @@ import Wire
         }
     }
 
-    @Test func aBigTableIsReadWholeInPortionsBetweenWhichFail2banWrites() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 9000)
-        let witness = Witness(path: database.path)
+    /// A reading from its beginning to its end.
+    private func whole() -> HoldsReading {
         var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(reading.advance(witness, jails) == .more)
+        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
+        return reading
+    }
+
+    @Test func aBigTableIsReadWholeInPortionsBetweenWhichFail2banWrites() throws {
+        let witness = Witness(path: database.path)
+        var reading = try begun(9000, witness)
         // Fails at once if a lock is held between portions.
         try database.exclusively { try $0.execute(sql: "UPDATE bips SET bancount = 2 WHERE ip = '10.0.35.0'") }
         // One of those already read is banned anew, one still to come is lifted.
@@ -52,22 +60,16 @@ import Wire
     }
 
     @Test func aReadingGoesOnAfterALock() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 3000)
         let witness = Witness(path: database.path)
-        var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(reading.advance(witness, jails) == .more)
+        var reading = try begun(3000, witness)
         try database.exclusively { _ in #expect(reading.advance(witness, jails) == .unavailable(.locked(database.path))) }
         #expect(readAll(&reading, witness).0 == .done)
         #expect(reading.gathering.holds.count == 3000)
     }
 
     @Test func anotherFileInItsPlaceEndsAReading() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 3000)
         let witness = Witness(path: database.path)
-        var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(reading.advance(witness, jails) == .more)
+        var reading = try begun(3000, witness)
         _ = try Fail2banDatabase(folder.folder + "/other")
         rename(folder.folder + "/other", database.path)
         guard case .unavailable = readAll(&reading, witness).0 else {
@@ -77,15 +79,8 @@ import Wire
     }
 
     @Test func aDamagedTableMakesNoList() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 3000)
-        try database.close()
-        let descriptor = open(database.path, O_WRONLY)
-        var status = stat()
-        fstat(descriptor, &status)
-        let noise = [UInt8](repeating: 0xa5, count: 4096)
-        pwrite(descriptor, noise, noise.count, off_t(Int(status.st_size) / 8192 * 4096))
-        close(descriptor)
+        try database.banMany(3000, time: seconds)
+        try database.damage { $0 / 2..<$0 / 2 + 1 }
         var reading = HoldsReading(madeAt: now, position: 0)
         guard case .unavailable(.unreadable) = readAll(&reading, Witness(path: database.path)).0 else {
             Issue.record("made a list of a damaged database")
@@ -94,19 +89,14 @@ import Wire
     }
 
     @Test func bansWhoseTimeHasAFractionAreRead() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 10)
+        try database.banMany(10, time: seconds)
         try database.execute("UPDATE bips SET bantime = 600.25 WHERE ip = '10.0.0.5'")
-        var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
-        #expect(reading.gathering.holds.count == 10)
+        #expect(whole().gathering.holds.count == 10)
     }
 
     @Test func aBanWithoutARowIsAddedAndARowThatCameLateCounts() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 1)
-        var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
+        try database.banMany(1, time: seconds)
+        var reading = whole()
         let jail = try #require(Jail("sshd"))
         let estimate = BanEnd.at(now.advanced(byMilliseconds: 60_000))
         for text in ["10.0.0.0", "10.0.0.1"] {
@@ -114,19 +104,15 @@ import Wire
         }
         // Of an earlier ban than the one that was reported.
         try database.ban("sshd", "10.0.0.2", time: seconds - 100, banTime: 700)
-        var other = HoldsReading(madeAt: now, position: 0)
-        #expect(readAll(&other, Witness(path: database.path)).0 == .done)
+        var other = whole()
         other.add(Hold(jail: jail, address: try #require(Address("10.0.0.2")), seen: now, end: estimate))
         #expect(reading.gathering.holds.map(\.end) == [.at(Timestamp(milliseconds: (seconds + 600) * 1000)), estimate])
         #expect(other.gathering.holds.map(\.end).last == estimate)
     }
 
     @Test func jailsThatFail2banMarkedAsStoppedAreRead() throws {
-        let folder = try LogFolder()
-        let database = try database(folder, 10)
+        try database.banMany(10, time: seconds)
         try database.execute("UPDATE jails SET enabled = 0")
-        var reading = HoldsReading(madeAt: now, position: 0)
-        #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
-        #expect(reading.gathering.holds.count == 10)
+        #expect(whole().gathering.holds.count == 10)
     }
 }

@@ -15,12 +15,24 @@ import Wire
         HoldsSchedule(healedTerm: healed, now: start, using: &random)
     }
 
-    /// A schedule whose list has just arrived in term 1.
-    private func settled(_ random: inout SeededGenerator) -> HoldsSchedule {
+    /// The schedule of a new stream, to which the publisher has just answered in term 1: its list is due.
+    private func answered(_ random: inout SeededGenerator) -> HoldsSchedule {
         var schedule = schedule(&random)
         schedule.answered(one, now: start, using: &random)
+        return schedule
+    }
+
+    /// The same with its list on its way: the publisher has the first page.
+    private func onItsWay(_ random: inout SeededGenerator) -> HoldsSchedule {
+        var schedule = answered(&random)
         schedule.began(now: start)
         schedule.pageTaken(one)
+        return schedule
+    }
+
+    /// A schedule whose list has just arrived in term 1.
+    private func settled(_ random: inout SeededGenerator) -> HoldsSchedule {
+        var schedule = onItsWay(&random)
         schedule.completed(now: start, using: &random)
         return schedule
     }
@@ -44,8 +56,7 @@ import Wire
 
     @Test func itWaitsForTheReporterToBeIdleButNotForLong() {
         var random = SeededGenerator(seed: 1)
-        var schedule = schedule(&random)
-        schedule.answered(one, now: start, using: &random)
+        let schedule = answered(&random)
         #expect(!schedule.isDue(now: start + .milliseconds(4999), isIdle: false))
         #expect(schedule.deadline(isIdle: false) == start + .seconds(5))
         #expect(schedule.isDue(now: start + .seconds(5), isIdle: false))
@@ -72,10 +83,7 @@ import Wire
 
     @Test func theListIsKnownWhenItsLastPageIsAcknowledged() {
         var random = SeededGenerator(seed: 1)
-        var schedule = schedule(&random)
-        schedule.answered(one, now: start, using: &random)
-        schedule.began(now: start)
-        schedule.pageTaken(one)
+        var schedule = onItsWay(&random)
         #expect(schedule.healedTerm == nil)
         schedule.completed(now: start, using: &random)
         #expect(schedule.healedTerm == one)
@@ -106,10 +114,7 @@ import Wire
 
     @Test func linesThatAreLostWhileAListIsOnItsWayCallForAnother() {
         var random = SeededGenerator(seed: 1)
-        var schedule = schedule(&random)
-        schedule.answered(one, now: start, using: &random)
-        schedule.began(now: start)
-        schedule.pageTaken(one)
+        var schedule = onItsWay(&random)
         schedule.require(now: start + .seconds(1))
         schedule.completed(now: start + .seconds(2), using: &random)
         #expect(schedule.healedTerm == nil)
@@ -133,8 +138,7 @@ import Wire
 
     @Test func aListThatFailsComesAgainLaterAndLater() {
         var random = SeededGenerator(seed: 1)
-        var schedule = schedule(&random)
-        schedule.answered(one, now: start, using: &random)
+        var schedule = answered(&random)
         var now = start
         var pauses: [Double] = []
         for _ in 0..<8 {
@@ -151,10 +155,7 @@ import Wire
 
     @Test func aTermThatChangesBetweenPagesMakesANewList() {
         var random = SeededGenerator(seed: 1)
-        var schedule = schedule(&random)
-        schedule.answered(one, now: start, using: &random)
-        schedule.began(now: start)
-        schedule.pageTaken(one)
+        var schedule = onItsWay(&random)
         let sameTermEnds = schedule.answered(one, now: start, using: &random)
         let otherTermEnds = schedule.answered(two, now: start, using: &random)
         #expect(!sameTermEnds && otherTermEnds)

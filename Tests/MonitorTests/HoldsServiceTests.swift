@@ -31,11 +31,7 @@ import Wire
     @Test func aListOfManyBansArrivesWholeWhileReportsGoOn() throws {
         var host = try ServiceUnderTest()
         let now = Timestamp.now.milliseconds / 1000
-        try host.database.execute(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
-            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
-            """)
+        try host.database.banMany(5_000, time: now)
         host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.1\n")
         try host.awaitPages(1)
         host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Ban 192.0.2.2\n")
@@ -76,11 +72,7 @@ import Wire
     @Test func aTermThatChangesWhileAListIsOnItsWayMakesAnother() throws {
         var host = try ServiceUnderTest()
         let now = Timestamp.now.milliseconds / 1000
-        try host.database.execute(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
-            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
-            """)
+        try host.database.banMany(5_000, time: now)
         try host.awaitPages(1)
         host.term = 2
         while host.pages.last?.isLast != true { try host.awaitPages(host.pages.count + 1) }
@@ -92,11 +84,7 @@ import Wire
     @Test func whatIsLiftedWhileAListIsReadIsNotOnIt() throws {
         var host = try ServiceUnderTest()
         let now = Timestamp.now.milliseconds / 1000
-        try host.database.execute(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 39999)
-            INSERT INTO bips SELECT '10.' || (i / 62500) || '.' || (i / 250 % 250) || '.' || (i % 250), 'sshd', \(now), 600, 1, '{}' FROM n
-            """)
+        try host.database.banMany(40_000, time: now)
         while !host.isReadingHolds { _ = try host.events(during: .zero) }
         try host.database.unban("sshd", "10.0.0.0")
         host.log.append("fail2ban.actions [1]: NOTICE  [sshd] Unban 10.0.0.0\n")

@@ -1,34 +1,18 @@
 // A log in a folder of its own, and a reader that waits for it as the loop does.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Monitor
 
 /// A temporary folder with a log; removed at the end.
 final class LogFolder {
-    let folder: String
-    var path: String { folder + "/fail2ban.log" }
+    private let temporary: TemporaryFolder
+    var folder: String { temporary.path }
+    var path: String { temporary("fail2ban.log") }
 
-    init() throws {
-        var template = Array("/tmp/f2bc-monitor-XXXXXX\0".utf8CString)
-        folder = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    deinit { LogFolder.removeAll(folder) }
-
-    private static func removeAll(_ path: String) {
-        var status = stat()
-        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) {
-            var names: [String] = []
-            while let entry = readdir(folder) {
-                names.append(withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-            }
-            closedir(folder)
-            for name in names where name != "." && name != ".." { removeAll(path + "/" + name) }
-        }
-        remove(path)
-    }
+    init() throws { temporary = try TemporaryFolder() }
 
     /// A log of which a monitor has read the first line, and the place that it remembers.
     static func started() throws -> (log: LogFolder, place: LogPlace) {

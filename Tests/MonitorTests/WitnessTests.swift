@@ -110,18 +110,8 @@ import Wire
     @Test func aDamagedPageIsUnavailableAndNotEmpty() throws {
         let folder = try LogFolder()
         let database = try Fail2banDatabase(folder.folder + "/db")
-        try database.execute(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1999)
-            INSERT INTO bips SELECT '10.0.' || (i / 250) || '.' || (i % 250), 'sshd', 1000, 600, 1, '{}' FROM n
-            """)
-        try database.close()
-        let descriptor = open(database.path, O_WRONLY)
-        let noise = [UInt8](repeating: 0xa5, count: 4096)
-        var status = stat()
-        fstat(descriptor, &status)
-        for offset in stride(from: 4096, to: Int(status.st_size), by: 4096) { pwrite(descriptor, noise, noise.count, off_t(offset)) }
-        close(descriptor)
+        try database.banMany(2000, time: 1000)
+        try database.damage { 1..<$0 }
         let witness = Witness(path: database.path)
         guard case .unavailable(.unreadable) = witness.answer(WitnessQuestion(holds: [try key("10.0.1.1")])) else {
             Issue.record("concluded something from a damaged database")
@@ -161,53 +151,4 @@ import Wire
     private func rows(_ answer: WitnessAnswer) -> Int? {
         if case .testimony(let testimony) = answer { testimony.rows.count } else { nil }
     }
-}
-
-/// A database as fail2ban 1.0.2 makes it (fail2ban/server/database.py).
-final class Fail2banDatabase {
-    let path: String
-    private let queue: DatabaseQueue
-
-    init(_ path: String) throws {
-        self.path = path
-        var configuration = Configuration()
-        configuration.journalMode = .default
-        queue = try DatabaseQueue(path: path, configuration: configuration)
-        try execute(
-            """
-            CREATE TABLE fail2banDb(version INTEGER);
-            INSERT INTO fail2banDb VALUES (4);
-            CREATE TABLE jails(name TEXT NOT NULL UNIQUE, enabled INTEGER NOT NULL DEFAULT 1);
-            CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL,
-                bancount INTEGER NOT NULL DEFAULT 1, data JSON, PRIMARY KEY(ip, jail),
-                FOREIGN KEY(jail) REFERENCES jails(name));
-            CREATE INDEX bips_timeofban ON bips(timeofban);
-            CREATE INDEX bips_ip ON bips(ip);
-            INSERT INTO jails VALUES ('sshd', 1), ('a name that may not travel', 1);
-            """)
-    }
-
-    func execute(_ sql: String) throws { try queue.write { try $0.execute(sql: sql) } }
-
-    func ban(_ jail: String, _ id: String, time: Int64, banTime: Int64) throws {
-        try queue.write {
-            try $0.execute(sql: "INSERT OR REPLACE INTO bips VALUES (?, ?, ?, ?, 1, '{}')", arguments: [id, jail, time, banTime])
-        }
-    }
-
-    func unban(_ jail: String, _ id: String) throws {
-        try queue.write { try $0.execute(sql: "DELETE FROM bips WHERE jail = ? AND ip = ?", arguments: [jail, id]) }
-    }
-
-    /// Holds the lock that fail2ban has while it commits.
-    func exclusively(_ work: (Database) throws -> Void) throws {
-        try queue.writeWithoutTransaction { database in
-            try database.inTransaction(.exclusive) {
-                try work(database)
-                return .commit
-            }
-        }
-    }
-
-    func close() throws { try queue.close() }
 }

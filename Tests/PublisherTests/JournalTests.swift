@@ -2,25 +2,18 @@
 
 import GRDB
 import Glibc
+import TestSupport
 import Testing
 import Wire
 
 @testable import Publisher
 
-@Suite final class JournalTests {
-    let folder: String
+@Suite struct JournalTests {
+    let folder: TemporaryFolder
 
-    init() throws {
-        var template = Array("/tmp/journal-test-XXXXXX".utf8CString)
-        folder = String(cString: try #require(mkdtemp(&template)))
-    }
+    init() throws { folder = try TemporaryFolder() }
 
-    deinit {
-        for suffix in ["", "-wal", "-shm"] { unlink("\(folder)/journal.sqlite\(suffix)") }
-        rmdir(folder)
-    }
-
-    var path: String { "\(folder)/journal.sqlite" }
+    var path: String { folder("journal.sqlite") }
 
     func batch() throws -> Ledger.Batch {
         var first = try ban("web1", "192.0.2.1", until: 600)
