@@ -133,6 +133,21 @@ struct ChaosHost: Sendable {
         if wasKilled { try await noteWhatIsFoundAgain() }
     }
 
+    /// Waits until fail2ban has restored the cluster's bans that its database has.
+    ///
+    /// `unban --all` while it restores flushes what is just being restored: from then on fail2ban lists a ban that its firewall lacks, and
+    /// nobody can see that through fail2ban.
+    func awaitRestoredBans() async throws {
+        let query = "SELECT ip FROM bips WHERE jail = 'fail2ban-cluster' AND timeofban + bantime > unixepoch()"
+        try await eventually("the bans that fail2ban of \(lab.name) restores", within: .seconds(120)) {
+            let rows = try await execute(
+                ["sqlite3", "-readonly", "-cmd", ".timeout 10000", "\(lab.folder)/fail2ban.sqlite3", query])
+            try #require(rows.status == 0, "\(rows)")
+            guard let banned = try await banned(in: "fail2ban-cluster") else { return false }
+            return banned.isSuperset(of: rows.output.split(separator: "\n").map(String.init))
+        }
+    }
+
     /// A killed fail2ban reads the last seconds of its jails' logs once more, and bans what an admin lifted in them.
     private func noteWhatIsFoundAgain() async throws {
         // When it has found a failure behind them, it has found all of them.

@@ -34,6 +34,7 @@ extension ChaosCluster {
                 try await reload(host)
             case .unbanAll:
                 if await host.doubt.isThere { try await host.recover() }
+                try await host.awaitRestoredBans()
                 let outcome = try await host.client(["unban", "--all"])
                 try #require(outcome.status == 0, "\(outcome)")
                 await record.tell { $0.liftedAll(of: fault.host) }
