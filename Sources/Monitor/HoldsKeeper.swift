@@ -34,7 +34,7 @@ struct HoldsKeeper: ~Copyable {
     private var reported: [Event] = []
     private var random = SystemRandomNumberGenerator()
     private var gaps = 0
-    private var clock = SteadyClock()
+    var clock = SteadyClock()
     /// Whether a page waits for its answer.
     private var isPageUnderWay = false
     /// Whether the list under way was given up, and only the answer to its page is awaited.
@@ -260,10 +260,10 @@ struct HoldsKeeper: ~Copyable {
         logger.warning("the publisher did not take the list of this host's bans, which is sent again later: \(refusal)\(more)")
     }
 
-    /// The publisher did not take a page of a list that was given up, and it is not sent again.
+    /// The page under way gets no answer. It is sent again, unless its list was given up.
     mutating func pageDropped() {
         isPageUnderWay = false
-        outdate()
+        if isGivenUp { outdate() }
     }
 
     /// Gives up the list that is being made or on its way. A page that waits for its answer stays: its answer must not be taken for one to

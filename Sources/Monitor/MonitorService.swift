@@ -41,7 +41,7 @@ struct MonitorService: ~Copyable {
     private var exchange = Exchange(now: .now)
     /// What the client was given last.
     private var underWay = Exchange.Request.state
-    private var holds: HoldsKeeper
+    var holds: HoldsKeeper
     private var isDraining = false
 
     /// - Throws: when the keys can't be read, or inotify is not to be had. A missing log, database or publisher is no error.
@@ -78,6 +78,9 @@ struct MonitorService: ~Copyable {
 
     /// Whether a list is being made.
     var isReadingHolds: Bool { holds.isMaking }
+
+    /// Whether what the publisher did not take waits to be sent again.
+    var isPausing: Bool { client.isPausing }
 
     /// Runs until a signal ends it; then what is in the log is reported, as far as the publisher answers in time.
     mutating func run(_ lifecycle: Lifecycle) throws {
@@ -202,6 +205,8 @@ struct MonitorService: ~Copyable {
         let hasReport = intake.reporter.hasReport
         if isDraining, !hasReport { return nil }
         guard let request = exchange.next(hasReport: hasReport, hasPage: holds.hasPage && !isDraining, now: now) else { return nil }
+        // Another request in its place: an answer to the page would come to nobody.
+        if !client.isIdle, underWay == .page { holds.pageDropped() }
         underWay = request
         switch request {
         case .report:

@@ -80,6 +80,22 @@ import Wire
         #expect(host.pages.last { $0.page == 1 }?.id == host.pages.last?.id)
     }
 
+    @Test func aListGivenUpWhileItsPageWaitsToBeSentAgainIsFollowedByAnother() throws {
+        var host = try ServiceUnderTest()
+        try host.database.ban("sshd", "192.0.2.1", time: Timestamp.now.milliseconds / 1000, banTime: 600)
+        host.answerToPages = .refuse(.busy)
+        try host.awaitPages(1)
+        try host.awaitPause()
+        host.setClockAhead()
+        // A report goes in the page's place.
+        host.append("192.0.2.2")
+        host.term = 2
+        _ = try host.nextReport()
+        host.answerToPages = .acknowledge
+        try host.awaitHealing()
+        #expect(host.healedTerm == Term(id: 2))
+    }
+
     /// The list is read in several turns. What was lifted behind the row that was read first is reported before the list is there.
     @Test func whatIsLiftedWhileAListIsReadIsNotOnIt() throws {
         var host = try ServiceUnderTest()

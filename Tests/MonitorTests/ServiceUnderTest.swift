@@ -91,6 +91,11 @@ struct ServiceUnderTest: ~Copyable {
         service.choose(ReportedJails(settings))
     }
 
+    /// The host's clock is 10 s ahead of where it was.
+    mutating func setClockAhead() {
+        service.holds.clock = SteadyClock(start: Timestamp.now.advanced(byMilliseconds: -10_000))
+    }
+
     /// Another monitor in the place of this one, which gets no chance to say anything.
     mutating func killAndStart(_ meanwhile: (borrowing ServiceUnderTest) throws -> Void = { _ in }) throws {
         try meanwhile(self)
@@ -104,6 +109,15 @@ struct ServiceUnderTest: ~Copyable {
             if let report = try turn(answer) { return report }
         }
         throw NoReport()
+    }
+
+    /// Lets the loop turn until what was refused waits to be sent again.
+    mutating func awaitPause() throws {
+        let end = ContinuousClock.now + .seconds(20)
+        while !service.isPausing {
+            guard ContinuousClock.now < end else { throw NoReport() }
+            _ = try turn(.acknowledge)
+        }
     }
 
     /// Lets the loop turn until as many pages of lists came; reports on the way are acknowledged.
