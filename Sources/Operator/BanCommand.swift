@@ -12,7 +12,7 @@ struct BanCommand: OperatorCommand {
     @OptionGroup var addresses: AddressArguments
     @OptionGroup var options: ConfigurationOption
     @Option(
-        name: .customLong("for"),
+        name: .customLong("for"), parsing: .unconditional,
         help: ArgumentHelp("How long: 10m, 1h, 1d, 1w, or -1 for ever. Default: the publisher's maxbantime.", valueName: "time"))
     var duration: BanDuration?
     @Option(help: ArgumentHelp("Why, for the history.", valueName: "text"))

@@ -16,7 +16,7 @@ struct UnbanCommand: OperatorCommand {
     @OptionGroup var addresses: AddressArguments
     @OptionGroup var options: ConfigurationOption
     @Option(
-        name: .customLong("for"),
+        name: .customLong("for"), parsing: .unconditional,
         help: ArgumentHelp(
             "Allow them too, so long: 10m, 1h, 1d, 1w, or -1 for ever; 0 ends what is allowed.", valueName: "time"),
         transform: UnbanCommand.allowedTime)

@@ -12,9 +12,11 @@ extension Ledger {
         }
         switch admission.admit(order, from: host, now: now) {
         case .success(let events):
-            if let refusal = refusal(for: order, now: now) { return refusal }
-            for event in events { record(event, now: now) }
-            if order.command == .allow, order.addresses.contains(where: { !$0.isSingle || table.isHeld(around: $0) }) { beginReview() }
+            if let refusal = refusal(for: events, now: now) { return refusal }
+            for event in events {
+                record(event, now: now)
+                if event.allows(at: now), !event.address.isSingle || table.isHeld(around: event.address) { beginReview() }
+            }
             return nil
         case .failure(let refusal):
             return refusal
@@ -22,23 +24,18 @@ extension Ledger {
     }
 
     /// Why an order can't stand beside what is allowed already.
-    private func refusal(for order: Order, now: Timestamp) -> Admission.Refusal? {
+    private func refusal(for events: [Event], now: Timestamp) -> Admission.Refusal? {
         let allowed = table.allowedAddresses
-        switch order.command {
-        case .ban:
-            // The ban of an address ends what is allowed of the very same one; an order that is about more or less of it stays.
-            for address in order.addresses {
-                guard let other = allowed.conflict(with: address, now: now) else { continue }
-                return Admission.Refusal("\(address): \(other); fail2ban-cluster unban \(other.address) --for 0 ends that")
-            }
-            return nil
-        case .allow:
-            let count = allowed.count + Set(order.addresses).count { !allowed.has($0, now: now) }
-            guard count > AllowedAddresses.most else { return nil }
-            return Admission.Refusal(
-                "\(count) addresses would be allowed, and \(AllowedAddresses.most) may be; what must never be banned belongs into ignoreip")
-        case .unban, .withdraw: return nil
+        // The ban of an address ends what is allowed of the very same one; an order that is about more or less of it stays.
+        for event in events where event.action == .ban {
+            guard let other = allowed.conflict(with: event.address, now: now) else { continue }
+            return Admission.Refusal("\(event.address): \(other); fail2ban-cluster unban \(other.address) --for 0 ends that")
         }
+        let new = events.filter { $0.allows(at: now) && !allowed.has($0.address, now: now) }
+        let count = allowed.count + Set(new.map(\.address)).count
+        guard !new.isEmpty, count > AllowedAddresses.most else { return nil }
+        return Admission.Refusal(
+            "\(count) addresses would be allowed, and \(AllowedAddresses.most) may be; what must never be banned belongs into ignoreip")
     }
 
     /// Ends all that a host holds, as if it had lifted it. What others hold too stays banned.
@@ -75,4 +72,9 @@ extension Ledger {
 
     /// Whether ``review(as:now:limit:)`` has something to do.
     var hasMoreToReview: Bool { protectionReview.hasMore || protectionReview.isDueAgain }
+}
+
+extension Event {
+    /// Whether it is an operator's order that allows its address for a time to come.
+    fileprivate func allows(at now: Timestamp) -> Bool { action == .unban && cause == .operator && end.deadline > now.milliseconds }
 }

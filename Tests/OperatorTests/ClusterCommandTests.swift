@@ -189,5 +189,9 @@ private struct Cluster {
         }
         // Only what is allowed can be so no longer.
         try cluster.fail("fail2ban-cluster ban 192.0.2.1 --for 0 -c web1.conf", status: .usage, "--for")
+        // These are times: what is wrong is that nothing says where the publisher is.
+        for command in ["ban 192.0.2.1 --for -1", "unban 192.0.2.1 --for -1", "unban 192.0.2.1 --for 0"] {
+            try cluster.fail("fail2ban-cluster \(command) -c web2.conf", status: .configuration, "where the publisher is")
+        }
     }
 }
