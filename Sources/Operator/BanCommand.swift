@@ -12,7 +12,7 @@ struct BanCommand: OperatorCommand {
     @OptionGroup var addresses: AddressArguments
     @OptionGroup var options: ConfigurationOption
     @Option(
-        name: .customLong("for"),
+        name: .customLong("for"), parsing: .unconditional,
         help: ArgumentHelp("How long: 10m, 1h, 1d, 1w, or -1 for ever. Default: the publisher's maxbantime.", valueName: "time"))
     var duration: BanDuration?
     @Option(help: ArgumentHelp("Why, for the history.", valueName: "text"))
@@ -32,12 +32,14 @@ struct BanDuration: ExpressibleByArgument {
     var duration: Duration?
 
     init?(argument: String) {
-        if argument == "-1" {
-            duration = nil
-        } else {
-            guard let seconds = DurationText.seconds(argument), seconds > 0 else { return nil }
-            duration = .seconds(seconds)
-        }
+        self.init(argument, atLeast: 1)
+    }
+
+    /// - Parameter least: seconds; a shorter time is none.
+    init?(_ text: String, atLeast least: Int64) {
+        guard text != "-1" else { return }
+        guard let seconds = DurationText.seconds(text), seconds >= least else { return nil }
+        duration = .seconds(seconds)
     }
 }
 

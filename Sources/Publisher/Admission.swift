@@ -64,7 +64,7 @@ struct Admission {
     /// The event that a frame of an old client stands for, or why it is refused. Old clients know no times.
     func admit(plain line: Event, now: Timestamp) -> Result<Event, Refusal> { admit(line, shift: 0, now: now) }
 
-    /// The events of an operator's order, or why all of it is refused.
+    /// The events of an operator's order, or why all of it is refused. An Unban that has an end allows the address until then.
     mutating func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) -> Result<[Event], Refusal> {
         let shift = shift(of: operatorHost, senderNow: order.now, now: now)
         let end =
@@ -81,8 +81,8 @@ struct Admission {
             if order.command == .ban {
                 if let rule = neverBan.refusal(for: address) { return .failure(Refusal("\(address): \(rule)")) }
                 event.action = .ban
-                event.end = end
             }
+            if order.command != .unban { event.end = end }
             events.append(event)
         }
         return .success(events)

@@ -1,4 +1,4 @@
-// Stage 2, report -> admission -> journal -> broadcast: the banned addresses as an operator's program asks for them, page by page.
+// Stage 2, report -> admission -> journal -> broadcast: what is banned or allowed as an operator's program asks for it, page by page.
 
 import Foundation
 import Wire
@@ -29,28 +29,67 @@ struct BanList: Encodable {
     /// The most holders named of one address.
     static let mostHolders = 8
 
+    /// The answer to `QUERY`, whatever it asks for.
     static func answer(to request: Message, table: BanTable, term: Term, now: Timestamp) throws(RequestRefusal) -> Message {
-        guard request.header["what"] == "bans" else { throw RequestRefusal(.malformed, "what: this publisher knows bans") }
         var after: Address?
         if let text = request.header["after"] {
             guard let address = Address(text) else { throw RequestRefusal(.malformed, "after: not an address") }
             after = address
         }
+        let body: [UInt8]
+        switch request.header["what"] {
+        case "bans": body = try bans(after: after, table: table, term: term, now: now)
+        case "allowed": body = try json(AllowedList(after: after, table: table, term: term, now: now))
+        default: throw RequestRefusal(.malformed, "what: this publisher knows bans and allowed")
+        }
+        return Message(.json, ["term": term.description], body: body)
+    }
+
+    private static func bans(after: Address?, table: BanTable, term: Term, now: Timestamp) throws(RequestRefusal) -> [UInt8] {
         var page = table.banned(after: after, limit: pageSize)
         var isLast = page.count < pageSize
         while true {
             let list = BanList(
                 term: term.description, now: now.milliseconds, bans: page.map(Ban.init), next: isLast ? nil : page.last?.address.description
             )
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            let body: Data
-            do { body = try encoder.encode(list) } catch { throw RequestRefusal(.toolarge, "the page can't be written as JSON: \(error)") }
-            if body.count <= Message.sizeLimit { return Message(.json, ["term": term.description], body: Array(body)) }
+            let body = try json(list)
+            if body.count <= Message.sizeLimit { return body }
             // Long names of hosts: half of it, and the rest on the next page. One address with its holders always fits.
             page.removeLast(page.count / 2)
             isLast = false
         }
+    }
+
+    private static func json(_ list: some Encodable) throws(RequestRefusal) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return Array(try encoder.encode(list))
+        } catch {
+            throw RequestRefusal(.toolarge, "the page can't be written as JSON: \(error)")
+        }
+    }
+}
+
+/// The answer to `QUERY what=allowed`: a page of it always fits a body.
+private struct AllowedList: Encodable {
+    struct Allowed: Encodable {
+        var address: String
+        /// Milliseconds since the epoch; `null` is permanent.
+        var end: Int64?
+    }
+
+    var term: String
+    var now: Int64
+    var allowed: [Allowed]
+    var next: String?
+
+    init(after: Address?, table: BanTable, term: Term, now: Timestamp) {
+        let page = table.allowedAddresses.page(after: after, limit: BanList.pageSize)
+        self.term = term.description
+        self.now = now.milliseconds
+        allowed = page.map { Allowed(address: $0.address.description, end: $0.end.milliseconds) }
+        next = page.count < BanList.pageSize ? nil : page.last?.address.description
     }
 }
 

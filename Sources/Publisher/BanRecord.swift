@@ -12,7 +12,7 @@ struct Hold: Equatable {
     var seen: Int64
 }
 
-/// The holds and the order on one address, and what of them was announced.
+/// The holds and the orders on one address, and what of them was announced.
 struct BanRecord: Equatable {
     var holds: [Hold] = []
     /// An operator's ban; the latest order counts.
@@ -21,8 +21,10 @@ struct BanRecord: Equatable {
     var announced: Int64?
     /// When an operator lifted everything: what was seen before doesn't hold against it. 0 is never.
     var liftedAt: Int64 = 0
+    /// Until when an operator allows it, in milliseconds since the epoch: no host's ban counts. 0 is not at all, `Int64.max` for ever.
+    var allowedUntil: Int64 = 0
 
-    var isEmpty: Bool { holds.isEmpty && order == nil && announced == nil && liftedAt == 0 }
+    var isEmpty: Bool { holds.isEmpty && order == nil && announced == nil && liftedAt == 0 && allowedUntil == 0 }
 
     /// The hold whose end is the ban's end: that of the quorum-th latest host, or the operator's order when it is later; `nil` when the
     /// address isn't banned. Plain clients together are one host.
@@ -40,7 +42,7 @@ struct BanRecord: Equatable {
         return order
     }
 
-    /// Removes what ended at or before `now` and returns the last of it to end.
+    /// Removes what ended at or before `now` and returns the hold, or the operator's ban, of it that was the last to end.
     mutating func removeEnded(at now: Int64) -> Hold? {
         var last: Hold?
         func note(_ hold: Hold) { if hold.end > last?.end ?? .min { last = hold } }
@@ -50,6 +52,7 @@ struct BanRecord: Equatable {
             note(order)
             self.order = nil
         }
+        if allowedUntil <= now { allowedUntil = 0 }
         return last
     }
 
@@ -59,6 +62,7 @@ struct BanRecord: Equatable {
         var next = holds.lazy.map(\.end).min() ?? .max
         if let order { next = min(next, order.end) }
         if liftedAt > 0 { next = min(next, liftedAt + memory) }
+        if allowedUntil > 0 { next = min(next, allowedUntil) }
         return next == .max ? nil : next
     }
 }

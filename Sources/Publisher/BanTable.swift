@@ -1,6 +1,5 @@
 // Stage 2, report -> admission -> journal -> broadcast: who holds what until when, and what that changes for the cluster.
 
-import HeapModule
 import Wire
 
 /// The holds and orders of every address, and which addresses they make banned. A value without clock or I/O.
@@ -10,13 +9,6 @@ import Wire
 ///
 /// Changes since ``keep()`` can be taken back by ``takeBack()``, because what the journal refused must not have happened.
 struct BanTable {
-    private struct Due: Comparable {
-        var time: Int64
-        var address: Address
-
-        static func < (a: Due, b: Due) -> Bool { a.time < b.time }
-    }
-
     let quorum: Int
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
     private let memory: Int64
@@ -24,9 +16,11 @@ struct BanTable {
     private(set) var records: [Address: BanRecord] = [:]
     /// What is announced as banned.
     private(set) var bannedAddresses = SortedAddresses()
+    /// What operators allow.
+    private(set) var allowedAddresses = AllowedAddresses()
     /// Who can hold, by the number that a ``Hold`` has.
     private(set) var holders = Holders()
-    private var due = Heap<Due>()
+    private var due = DueTimes()
     /// The records as they were at the last ``keep()``, for those that changed since.
     private var before: [Address: BanRecord?] = [:]
     /// The addresses whose records changed since ``takeChanged()``, for the journal's tables.
@@ -57,8 +51,7 @@ struct BanTable {
         var record = records[event.address] ?? BanRecord()
         let old = record
         change(&record, by: event, isPlain: isPlain, isMove: isMove, now: now)
-        let isChange = record.holds != old.holds || record.order != old.order || record.liftedAt != old.liftedAt
-        guard isChange else { return Effect(isChange: false) }
+        guard record != old else { return Effect(isChange: false) }
         let announcement = announce(event, in: &record)
         store(record, for: event.address)
         return Effect(isChange: true, announcement: announcement, isMovedEnd: old.announced != nil && announcement?.action == .ban)
@@ -80,10 +73,13 @@ struct BanTable {
         case .ban:
             let holder = holders.enter(Holder(host: event.host, jail: event.jail, isPlain: false))
             record.order = Hold(holder: holder, end: event.end.deadline, seen: seen)
+            record.allowedUntil = 0
         case .unban:
             record.order = nil
             record.holds = []
             record.liftedAt = now.milliseconds
+            // An unban with an end allows the address until then; one without leaves what is allowed as it is.
+            if event.end != .unknown { record.allowedUntil = event.end.deadline > now.milliseconds ? event.end.deadline : 0 }
         }
     }
 
@@ -119,27 +115,26 @@ struct BanTable {
     mutating func expire(now: Timestamp, limit: Int) -> [Event] {
         var announcements: [Event] = []
         var looked = 0
-        while looked < limit, let first = due.min, first.time <= now.milliseconds {
-            due.removeMin()
+        while looked < limit, let address = due.next(now: now) {
             looked += 1
-            // A time that no longer holds is passed over: the record's present one is in the heap too.
-            guard var record = records[first.address], let time = record.nextTime(memory: memory), time <= now.milliseconds else {
+            // A time that no longer holds is passed over: the record's present one is there too.
+            guard var record = records[address], let time = record.nextTime(memory: memory), time <= now.milliseconds else {
                 continue
             }
             let ended = record.removeEnded(at: now.milliseconds)
             if record.liftedAt > 0, record.liftedAt + memory <= now.milliseconds { record.liftedAt = 0 }
             if let last = ended {
                 let holder = holders[last.holder]
-                let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: first.address, cause: .expired)
+                let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .expired)
                 if let announcement = announce(cause, in: &record) { announcements.append(announcement) }
             }
-            store(record, for: first.address)
+            store(record, for: address)
         }
         return announcements
     }
 
     /// When ``expire(now:limit:)`` has something to look at.
-    var nextDue: Timestamp? { due.min.map { Timestamp(milliseconds: $0.time) } }
+    var nextDue: Timestamp? { due.first }
 
     /// Takes in what the journal says happened, in its order, without announcing anything. Nothing can be taken back.
     mutating func replay(_ entry: JournalEntry, admitted: Timestamp) {
@@ -219,7 +214,7 @@ struct BanTable {
 
     /// What happened since the last ``keep()`` must not have happened.
     mutating func takeBack() {
-        // Their times may have been taken out of the heap; one too many does no harm.
+        // Their times may have been taken out of those that are due; one too many does no harm.
         for (address, record) in before { put(record ?? BanRecord(), for: address) }
         before.removeAll(keepingCapacity: before.capacity < 10_000)
     }
@@ -248,17 +243,12 @@ struct BanTable {
         holders.replace(records[address]?.holds ?? [], by: record.holds, on: address)
         records[address] = record.isEmpty ? nil : record
         if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
-        if !record.isEmpty { schedule(record, address) }
-    }
-
-    /// Notes when the record must be looked at next. Times that no longer hold stay in the heap and are passed over when they come;
-    /// when they are the most of it, it is built anew, so that it stays bounded by the number of addresses.
-    private mutating func schedule(_ record: BanRecord, _ address: Address) {
+        allowedAddresses.allow(address, until: record.allowedUntil)
         guard let time = record.nextTime(memory: memory) else { return }
         if due.count > 2 * records.count + 1024 {
-            due = Heap(records.compactMap { address, record in record.nextTime(memory: memory).map { Due(time: $0, address: address) } })
+            due = DueTimes(records.compactMap { address, record in record.nextTime(memory: memory).map { ($0, address) } })
         } else {
-            due.insert(Due(time: time, address: address))
+            due.note(time, address)
         }
     }
 }

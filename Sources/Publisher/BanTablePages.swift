@@ -65,6 +65,11 @@ extension BanTable {
     /// Whether a host or an order holds the address, as many as it takes to ban it or not.
     func isHeld(_ address: Address) -> Bool { records[address].map { !$0.holds.isEmpty || $0.order != nil } ?? false }
 
+    /// Whether a prefix is held that contains the address and more.
+    func isHeld(around address: Address) -> Bool {
+        (0..<address.prefixLength).contains { length in address.widened(to: length).map { isHeld($0) } ?? false }
+    }
+
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
     func holds(of host: Hostname) -> [HoldsDesk.Subject] { holders.holds(of: host) }
 

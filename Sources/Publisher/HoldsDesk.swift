@@ -97,7 +97,10 @@ struct HoldsDesk {
         (list.page, list.lastHeard) = (page.page, now)
         var refused: [Admission.Refusal] = []
         for line in page.bans {
-            switch admission.admit(held: line, from: host, senderNow: page.now, now: now) {
+            let ban = admission.admit(held: line, from: host, senderNow: page.now, now: now).flatMap { ban in
+                table.allowedAddresses.refusal(for: ban.address, now: now).map { .failure($0) } ?? .success(ban)
+            }
+            switch ban {
             case .success(let ban): list.bans[Subject(jail: ban.jail, address: ban.address)] = (ban.seen ?? now, ban.end)
             case .failure(let refusal): refused.append(Admission.Refusal("\(line.address): \(refusal.reason)"))
             }
@@ -196,6 +199,8 @@ extension HoldsDesk.List {
             outcome.ended += 1
             return Event(host: host, jail: subject.jail, action: .unban, address: subject.address, seen: madeAt, cause: .lifted)
         }
+        // An operator may have allowed it since the page with it came.
+        guard table.allowedAddresses.refusal(for: subject.address, now: now) == nil else { return nil }
         // Of a hold that stands, an end that nobody knows says nothing.
         if hold != nil, ban.end == .unknown { return nil }
         let seen = max(ban.seen, hold?.seen ?? ban.seen)

@@ -4,7 +4,7 @@ import GRDB
 
 extension Journal {
     /// The version of the tables below, in `user_version`.
-    static let schemaVersion: Int32 = 2
+    static let schemaVersion: Int32 = 3
     /// "F2BC", so that file(1) and a mistaken path tell this file from any other database.
     static let applicationID: Int32 = 0x4632_4243
 
@@ -42,7 +42,7 @@ extension Journal {
             jail     TEXT,
             action   TEXT,
             address  TEXT,
-            end      INTEGER,           -- -1 is permanent, NULL unknown
+            end      INTEGER,           -- -1 is permanent, NULL unknown; of an operator's Unban: until when the address is allowed
             cause    TEXT,
             plain    INTEGER NOT NULL,  -- 1 from a client of fail2ban-zmq-tools
             move     INTEGER NOT NULL,  -- 1 decided later than its place in the log
@@ -84,7 +84,8 @@ extension Journal {
             more         TEXT,          -- further holds: holder end seen, and a comma before the next
             order_holder INTEGER,       -- an operator's ban
             order_end    INTEGER,
-            order_seen   INTEGER
+            order_seen   INTEGER,
+            allowed      INTEGER        -- until when an operator allows it; NULL: not at all. 9223372036854775807 is for ever
         ) STRICT, WITHOUT ROWID;
         """
 }

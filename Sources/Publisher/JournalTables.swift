@@ -46,8 +46,8 @@ extension Journal {
             let insert = try db.cachedStatement(
                 sql: """
                     INSERT OR REPLACE INTO record
-                    (address, row, announced, lifted, holder, end, seen, more, order_holder, order_end, order_seen)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (\(KeptRecord.columnNames))
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """)
             for kept in portion.records {
                 insert.setUncheckedArguments(kept.arguments)
@@ -83,9 +83,7 @@ extension Journal {
     /// - Parameter holders: how many there are; a record that names another one is damaged.
     func eachKept(holders: Int, _ work: (KeptRecord) -> Void) throws(JournalError) {
         try read("read the tables") { db in
-            let rows = try Row.fetchCursor(
-                db,
-                sql: "SELECT address, row, announced, lifted, holder, end, seen, more, order_holder, order_end, order_seen FROM record")
+            let rows = try Row.fetchCursor(db, sql: "SELECT \(KeptRecord.columnNames) FROM record")
             while let row = try rows.next() {
                 guard let kept = KeptRecord(row), kept.record.isOf(holders: holders) else {
                     throw JournalError(
@@ -98,12 +96,16 @@ extension Journal {
 }
 
 extension KeptRecord {
+    fileprivate static let columnNames =
+        "address, row, announced, lifted, holder, end, seen, more, order_holder, order_end, order_seen, allowed"
+
     fileprivate var arguments: StatementArguments {
         let hold = record.holds.first
         let more = record.holds.dropFirst().map { "\($0.holder) \($0.end) \($0.seen)" }.joined(separator: ",")
         return [
             address.description, row, record.announced, record.liftedAt == 0 ? nil : record.liftedAt, hold.map { Int64($0.holder) },
             hold?.end, hold?.seen, more.isEmpty ? nil : more, record.order.map { Int64($0.holder) }, record.order?.end, record.order?.seen,
+            record.allowedUntil == 0 ? nil : record.allowedUntil,
         ]
     }
 
@@ -112,6 +114,7 @@ extension KeptRecord {
         var record = BanRecord()
         record.announced = row[2]
         record.liftedAt = row[3] ?? 0
+        record.allowedUntil = row[11] ?? 0
         if let holder: Int64 = row[4] {
             guard let hold = Hold(holder, row[5], row[6]) else { return nil }
             record.holds = [hold]

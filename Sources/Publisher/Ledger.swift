@@ -10,8 +10,8 @@ import Wire
 struct Ledger {
     var admission: Admission
     private(set) var table: BanTable
-    private var holdsDesk: HoldsDesk
-    private var protectionReview = ProtectionReview()
+    var holdsDesk: HoldsDesk
+    var protectionReview = ProtectionReview()
     private let maximumHolds: Int
     private var allowance: Allowance
     private(set) var pending = Batch()
@@ -51,7 +51,9 @@ struct Ledger {
             case .failure(let error): admitted = .failure(Admission.Refusal(error.rawValue))
             case .success(let event):
                 line = event
-                admitted = admission.admit(event, from: host, senderNow: report.now, now: now).flatMap { roomFor($0, isPlain: false) }
+                admitted = admission.admit(event, from: host, senderNow: report.now, now: now).flatMap {
+                    roomFor($0, isPlain: false, now: now)
+                }
             }
             switch admitted {
             case .success(let event):
@@ -96,32 +98,13 @@ struct Ledger {
     mutating func compareLists(now: Timestamp, limit: Int) {
         guard hasListsToCompare else { return }
         for event in holdsDesk.next(limit: limit, table: table, admission: admission, now: now) {
-            record(event, isPlain: false, isMove: false, isListed: true, now: now)
+            record(event, isListed: true, now: now)
         }
         if pending.isEmpty { holdsDesk.keep() }
     }
 
     /// Whether ``compareLists(now:limit:)`` has something to do.
     var hasListsToCompare: Bool { holdsDesk.hasWork }
-
-    /// More may be protected than before: what is banned must be looked at again.
-    mutating func beginReview() { protectionReview.isDueAgain = true }
-
-    /// Ends bans of what is protected, as if an operator had lifted them; looks at no more than `limit` addresses.
-    ///
-    /// - Parameter host: who lifts them: the publisher's own.
-    mutating func review(as host: Hostname, now: Timestamp, limit: Int) {
-        if !protectionReview.hasMore, protectionReview.isDueAgain { protectionReview = ProtectionReview(table.heldAddresses) }
-        for address in protectionReview.next(limit) where table.isHeld(address) && admission.neverBan.refusal(for: address) != nil {
-            let lifting = Event(
-                host: host, jail: .cluster, action: .unban, address: address, seen: now, admitted: now, cause: .operator)
-            record(lifting, isPlain: false, isMove: false, now: now)
-        }
-        if pending.isEmpty { protectionReview.keep() }
-    }
-
-    /// Whether ``review(as:now:limit:)`` has something to do.
-    var hasMoreToReview: Bool { protectionReview.hasMore || protectionReview.isDueAgain }
 
     /// What lists changed that are compared to their end and are on disk, since this was last asked.
     mutating func takeComparedLists() -> [HoldsDesk.Outcome] { holdsDesk.takeFinished() }
@@ -131,7 +114,7 @@ struct Ledger {
     /// - Parameter counts: whether the event changes a hold; Unbans of old clients don't unless the operator wants it, since such
     ///   clients unban on every restart of fail2ban.
     mutating func take(plain line: Event, counts: Bool, now: Timestamp) -> Admission.Refusal? {
-        switch admission.admit(plain: line, now: now).flatMap({ roomFor($0, isPlain: true) }) {
+        switch admission.admit(plain: line, now: now).flatMap({ roomFor($0, isPlain: true, now: now) }) {
         case .success(let event):
             if counts { record(event, isPlain: true, isMove: false, now: now) }
             return nil
@@ -141,36 +124,14 @@ struct Ledger {
         }
     }
 
-    private func roomFor(_ event: Event, isPlain: Bool) -> Result<Event, Admission.Refusal> {
+    /// The event, unless it is a ban of what an operator allows, or there is no room for it.
+    private func roomFor(_ event: Event, isPlain: Bool, now: Timestamp) -> Result<Event, Admission.Refusal> {
+        guard event.action == .ban else { return .success(event) }
+        if let refusal = table.allowedAddresses.refusal(for: event.address, now: now) { return .failure(refusal) }
         let holder = BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)
-        guard event.action == .ban, !table.holders.mayHold(holder) else { return .success(event) }
+        if table.holders.mayHold(holder) { return .success(event) }
         let most = isPlain ? "\(Holders.mostPlain) jails of old clients" : "\(Holders.mostJails) jails of \(event.host)"
         return .failure(Admission.Refusal("jail \(event.jail) is one too many: \(most) have banned already"))
-    }
-
-    /// Takes an operator's order, all of it or nothing.
-    mutating func take(_ order: Order, from host: Hostname, now: Timestamp) -> Admission.Refusal? {
-        if let suspect = order.host {
-            withdraw(suspect, now: now)
-            return nil
-        }
-        switch admission.admit(order, from: host, now: now) {
-        case .success(let events):
-            for event in events { record(event, isPlain: false, isMove: false, now: now) }
-            return nil
-        case .failure(let refusal):
-            return refusal
-        }
-    }
-
-    /// Ends all that a host holds, as if it had lifted it. What others hold too stays banned.
-    private mutating func withdraw(_ host: Hostname, now: Timestamp) {
-        holdsDesk.forget(host)
-        for subject in table.holds(of: host) {
-            let lifting = Event(
-                host: host, jail: subject.jail, action: .unban, address: subject.address, seen: now, admitted: now, cause: .lifted)
-            record(lifting, isPlain: false, isMove: false, now: now)
-        }
     }
 
     /// Ends what is due, at most `limit` addresses. Call again while ``nextDue`` is not later than `now`.
@@ -255,7 +216,8 @@ struct Ledger {
 
     // MARK: What goes into the journal
 
-    private mutating func record(_ event: Event, isPlain: Bool, isMove: Bool, isListed: Bool = false, now: Timestamp) {
+    /// Makes an admitted event true, and gathers what the journal must have of it.
+    mutating func record(_ event: Event, isPlain: Bool = false, isMove: Bool = false, isListed: Bool = false, now: Timestamp) {
         let effect = table.apply(event, isPlain: isPlain, isMove: isMove, now: now)
         // What was decided later than its place in the log, or stands on a list, is kept only when it changed something: it can come
         // more than once.

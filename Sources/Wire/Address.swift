@@ -61,11 +61,15 @@ public struct Address: Hashable, Sendable {
         }
     }
 
+    /// The prefix of this length that contains this address; `nil` when none does, since the length is longer than its own.
+    public func widened(to prefixLength: Int) -> Address? {
+        guard (0...self.prefixLength).contains(prefixLength) else { return nil }
+        return Address(high: high, low: low, family: family, prefixLength: prefixLength)
+    }
+
     /// Whether every address in `other` is in this one too. An address contains itself.
     public func contains(_ other: Address) -> Bool {
-        guard family == other.family, prefix <= other.prefix else { return false }
-        let cut = Address(high: other.high, low: other.low, family: family, prefixLength: prefixLength)
-        return cut == self
+        family == other.family && other.widened(to: prefixLength) == self
     }
 
     /// Whether the two have an address in common. Of two prefixes that overlap, one always contains the other.

@@ -1,4 +1,4 @@
-// What travels: an operator's order to ban addresses, to lift every ban of them, or to undo all that one host did.
+// What travels: an operator's order to ban addresses, to lift every ban of them, to allow them, or to undo all that one host did.
 
 /// An order stands above the holds of hosts. Only keys with the role operator may give one.
 public struct Order: Sendable, Equatable {
@@ -7,6 +7,8 @@ public struct Order: Sendable, Equatable {
         case ban
         /// End all present holds and orders of the addresses.
         case unban
+        /// The same, and no host's ban of them counts until `end`.
+        case allow
         /// End all that one host holds.
         case withdraw
     }
@@ -14,11 +16,12 @@ public struct Order: Sendable, Equatable {
     public var command: Command
     /// The sender's clock when the order was sent.
     public var now: Timestamp
-    /// When a ban ends, on the sender's clock; unknown is the publisher's `maxbantime`.
+    /// When a ban or an allowance ends, on the sender's clock. A ban's may be unknown: the publisher's `maxbantime`. One that has passed
+    /// ends an allowance.
     public var end: BanEnd
     /// The operator's reason, for the history; one line.
     public var note: String
-    /// What is banned or unbanned; empty for `withdraw`.
+    /// What is banned, unbanned or allowed; empty for `withdraw`.
     public var addresses: [Address]
     /// Whose holds `withdraw` ends; `nil` for the others.
     public var host: Hostname?
@@ -45,7 +48,9 @@ public struct Order: Sendable, Equatable {
         guard message.verb == .order else { throw .verb }
         guard let command = message.header["command"].flatMap(Command.init(rawValue:)) else { throw .malformed("command") }
         guard let now = message.header.time("now") else { throw .malformed("now") }
-        guard let end = message.header["end"].flatMap({ BanEnd(bytes: Array($0.utf8).span) }) else { throw .malformed("end") }
+        guard let end = message.header["end"].flatMap({ BanEnd(bytes: Array($0.utf8).span) }), command != .allow || end != .unknown else {
+            throw .malformed("end")
+        }
         var addresses: [Address] = []
         try message.forEachBodyLine { (line) throws(MessageError) in
             guard let address = Address(bytes: line) else { throw .malformed("address in line \(addresses.count + 1)") }

@@ -2,6 +2,7 @@
 
 import Glibc
 import Testing
+import Wire
 
 @testable import Daemon
 
@@ -19,6 +20,12 @@ import Testing
         let cut = LogText.escaped(String(repeating: "x", count: 100_000))
         #expect(cut.utf8.count < LogText.longest + 10)
         #expect(cut.hasSuffix("…"))
+    }
+
+    @Test func timesForPeopleAreInUTC() {
+        #expect(Timestamp(milliseconds: 1_795_334_400_999).utcText == "2026-11-22T08:00:00Z")
+        #expect(Timestamp(milliseconds: 0).utcText == "1970-01-01T00:00:00Z")
+        #expect(Timestamp.latest.utcText == "9999-12-31T23:59:59Z")
     }
 
     @Test func timesHaveMillisecondsAndTheirZone() {

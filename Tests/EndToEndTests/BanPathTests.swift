@@ -1,5 +1,6 @@
 // The whole path on real hosts: each test has a cluster in network namespaces, with real fail2ban, real keys and a real firewall.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -152,9 +153,55 @@ import Testing
             #expect(refused.text.contains("has not the role operator"))
         }
     }
+
+    @Test func whatAnOperatorAllowsIsBannedNowhereElseThoughAHostKeepsBanningItAndThePublisherIsKilled() async throws {
+        try await Lab.with(hosts: 2) { lab in
+            let (first, second) = (lab.host(1), lab.host(2))
+            func cluster(_ words: String...) async throws -> String {
+                let output = try await first.execute(["fail2ban-cluster"] + words + ["-c", first.configuration])
+                #expect(output.isSuccess, "\(output.text)")
+                return output.text
+            }
+            try await lab.startDaemons()
+            try await second.loginFailure(from: "203.0.113.9")
+            try await eventually("web2's ban everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.9"]) }
+            #expect(try await cluster("unban", "203.0.113.9", "--for", "1h") == "unbanned 203.0.113.9, allowed for 1h\n")
+            try await eventually("its end everywhere") { try await everyHost(of: lab, enforces: []) }
+            try await eventually("its end in web2's own jail") { try await second.banned(in: "sshd") == [] }
+
+            /// web2 bans it by itself once more; when the ban that follows is everywhere, the publisher has decided on both.
+            func banAgain(andThen next: String, enforced: Set<String>) async throws {
+                try await second.loginFailure(from: "203.0.113.9")
+                try await eventually("web2's own ban") { try await second.banned(in: "sshd").contains("203.0.113.9") }
+                try await second.loginFailure(from: next)
+                try await eventually("the next ban everywhere", within: .seconds(60)) { try await everyHost(of: lab, enforces: enforced) }
+            }
+            try await banAgain(andThen: "203.0.113.10", enforced: ["203.0.113.10"])
+            #expect(second.file("fail2ban-cluster.log").contains("allowed by an operator until 20"))
+
+            try await first.killPublisher()
+            #expect(try await first.execute("fail2ban-publisher", "start", "-c", first.configuration).isSuccess)
+            #expect(try await cluster("bans", "--allowed").contains("203.0.113.9 "))
+            // The new term is told by a list what web2 holds: it has this too, and no other host hears of it.
+            try await second.client("set", "sshd", "unbanip", "203.0.113.9")
+            try await banAgain(andThen: "203.0.113.11", enforced: ["203.0.113.10", "203.0.113.11"])
+
+            #expect(try await cluster("unban", "203.0.113.9", "--for", "0") == "unbanned 203.0.113.9, no longer allowed\n")
+            #expect(try await cluster("bans", "--allowed") == "nothing is allowed\n")
+            try await second.client("set", "sshd", "unbanip", "203.0.113.9")
+            try await banAgain(andThen: "203.0.113.12", enforced: Set((9...12).map { "203.0.113.\($0)" }))
+        }
+    }
 }
 
 extension LabHost {
+    /// Ends the publisher by SIGKILL, and waits until it is gone.
+    func killPublisher() async throws {
+        let pid = try #require(pid_t(file("publisher.pid").filter(\.isNumber)))
+        #expect(kill(pid, SIGKILL) == 0)
+        try await eventually("its end") { kill(pid, 0) != 0 }
+    }
+
     /// Who holds an address, as `fail2ban-cluster bans` shows it.
     func holders(of address: String) async throws -> Set<String> {
         let output = try await execute("fail2ban-cluster", "bans", "-c", configuration)

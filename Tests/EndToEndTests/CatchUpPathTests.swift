@@ -1,6 +1,5 @@
 // What a host missed reaches it all the same: late starts, stops, cuts and a killed publisher, on real hosts.
 
-import Glibc
 import TestSupport
 import Testing
 
@@ -63,9 +62,7 @@ import Testing
             try await lab.startDaemons()
             try await lab.host(2).loginFailure(from: "203.0.113.1", "203.0.113.2")
             try await eventually("two bans everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.1", "203.0.113.2"]) }
-            let pid = try #require(pid_t(lab.host(1).file("publisher.pid").filter(\.isNumber)))
-            #expect(kill(pid, SIGKILL) == 0)
-            try await eventually("its end") { kill(pid, 0) != 0 }
+            try await lab.host(1).killPublisher()
             try await lab.host(3).loginFailure(from: "203.0.113.3")
             try await lab.host(2).client("set", "sshd", "unbanip", "203.0.113.1")
             let started = try await lab.host(1).execute("fail2ban-publisher", "start", "-c", lab.host(1).configuration)
@@ -82,9 +79,7 @@ import Testing
             try await lab.host(1).loginFailure(from: "203.0.113.1")
             try await eventually("the ban everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.1"]) }
             let banned = ContinuousClock.now
-            let pid = try #require(pid_t(lab.host(1).file("publisher.pid").filter(\.isNumber)))
-            #expect(kill(pid, SIGKILL) == 0)
-            try await eventually("its end") { kill(pid, 0) != 0 }
+            try await lab.host(1).killPublisher()
             #expect(try await everyHost(of: lab, enforces: ["203.0.113.1"]))
             try await eventually("the end of the ban", within: .seconds(60)) { try await everyHost(of: lab, enforces: []) }
             #expect(ContinuousClock.now - banned > .seconds(15), "it did not end early")

@@ -1,6 +1,5 @@
 // A standby takes the place of a publisher that is gone: on real hosts, with what the operator's guide says to do.
 
-import Glibc
 import TestSupport
 import Testing
 
@@ -46,12 +45,6 @@ import Testing
         }
     }
 
-    private func killPublisher(of host: LabHost) async throws {
-        let pid = try #require(pid_t(host.file("publisher.pid").filter(\.isNumber)))
-        #expect(kill(pid, SIGKILL) == 0)
-        try await eventually("its end") { kill(pid, 0) != 0 }
-    }
-
     @Test func aStandbyWithABackupTakesOverAndNobodyLosesABan() async throws {
         try await withStandby { lab in
             let (old, new) = (lab.host(1), lab.host(2))
@@ -69,7 +62,7 @@ import Testing
             try await lab.host(3).loginFailure(from: "203.0.113.3")
             try await awaitEverywhere(["203.0.113.1", "203.0.113.2", "203.0.113.3"], in: lab, "a ban that the backup lacks")
 
-            try await killPublisher(of: old)
+            try await old.killPublisher()
             let promoted = try await publisher("promote", on: new)
             #expect(promoted.isSuccess && promoted.text.contains("promoted; active as process "), "\(promoted.text)")
             #expect(try await publisher("status", on: new).text.hasSuffix(", active\n"))
@@ -97,7 +90,7 @@ import Testing
             let (old, new) = (lab.host(1), lab.host(2))
             try await lab.host(3).loginFailure(from: "203.0.113.1")
             try await awaitEverywhere(["203.0.113.1"], in: lab, "a ban")
-            try await killPublisher(of: old)
+            try await old.killPublisher()
             #expect(try await publisher("promote", on: new).isSuccess)
             try old.overlayConfiguration(
                 """

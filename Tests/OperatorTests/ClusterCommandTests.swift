@@ -183,5 +183,15 @@ private struct Cluster {
     @Test func aWrongCommandLineEndsWithStatus64() throws {
         let cluster = try Cluster()
         try cluster.fail("fail2ban-cluster authorize web1 nonsense -c web1.conf", status: .usage, "40 characters")
+        for time in ["soon", "-2", "1h-", "''"] {
+            try cluster.fail("fail2ban-cluster unban 192.0.2.1 --for \(time) -c web1.conf", status: .usage, "10m, 1h, 1d, 1w, -1")
+            try cluster.fail("fail2ban-cluster ban 192.0.2.1 --for \(time) -c web1.conf", status: .usage, "--for")
+        }
+        // Only what is allowed can be so no longer.
+        try cluster.fail("fail2ban-cluster ban 192.0.2.1 --for 0 -c web1.conf", status: .usage, "--for")
+        // These are times: what is wrong is that nothing says where the publisher is.
+        for command in ["ban 192.0.2.1 --for -1", "unban 192.0.2.1 --for -1", "unban 192.0.2.1 --for 0"] {
+            try cluster.fail("fail2ban-cluster \(command) -c web2.conf", status: .configuration, "where the publisher is")
+        }
     }
 }

@@ -198,7 +198,7 @@ import Wire
                 let position = Int.random(in: 0...9, using: &random) == 0 ? nil : UInt64(step)
                 _ = ledger.take(report([.init(position: position, event)], now: at(now)), from: try host(name), term: term, now: at(now))
                 if Int.random(in: 0...20, using: &random) == 0 {
-                    let command: Order.Command = Bool.random(using: &random) ? .ban : .unban
+                    let command: Order.Command = [.ban, .unban, .allow][Int.random(in: 0...2, using: &random)]
                     let order = Order(command, now: at(now), end: .at(at(now + 20)), addresses: [try address(text)])
                     _ = ledger.take(order, from: try host("admin"), now: at(now))
                 }

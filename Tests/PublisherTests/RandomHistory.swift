@@ -27,9 +27,12 @@ struct RandomHistory {
             now += Double(Int.random(in: 0...2, using: &random))
             let text = "192.0.2.\(Int.random(in: 1...12, using: &random))"
             if Int.random(in: 0...14, using: &random) == 0 {
-                let command: Order.Command = Bool.random(using: &random) ? .ban : .unban
-                let end: BanEnd = Bool.random(using: &random) ? .permanent : .at(at(now + 20))
-                let order = Order(command, now: at(now), end: end, addresses: [try address(text)])
+                let command: Order.Command = [.ban, .unban, .allow][Int.random(in: 0...2, using: &random)]
+                // What is allowed for ever would leave little to happen.
+                let end: BanEnd = command == .ban && Bool.random(using: &random) ? .permanent : .at(at(now + 20))
+                // Now and then a prefix: of other addresses, too.
+                let prefix = Int.random(in: 0...3, using: &random) == 0 ? "/30" : ""
+                let order = Order(command, now: at(now), end: end, addresses: [try address(text + prefix)])
                 _ = ledger.take(order, from: try host("admin"), now: at(now))
                 continue
             }
@@ -88,7 +91,8 @@ extension BanTable {
         records.mapValues { record in
             func name(_ hold: Hold) -> String { "\(holders[hold.holder]) until \(hold.end), seen \(hold.seen)" }
             let order = record.order.map { "ordered: \(name($0))" } ?? "no order"
-            return record.holds.map(name) + [order, "announced \(record.announced ?? 0)", "lifted \(record.liftedAt)"]
+            let times = ["announced \(record.announced ?? 0)", "lifted \(record.liftedAt)", "allowed \(record.allowedUntil)"]
+            return record.holds.map(name) + [order] + times
         }
     }
 }

@@ -100,6 +100,31 @@ import ZeroMQ
         #expect(String(decoding: second.body, as: UTF8.self).split(separator: #""address":"#).count == 8)
         #expect(RequestRefusal(try ask(Message(.query, ["what": "secrets"]), from: "web2"))?.code == .malformed)
     }
+
+    @Test mutating func whatIsAllowedIsListedPageByPageInKeyOrder() throws {
+        let addresses = try (0..<BanList.pageSize + 1).map { try address("198.51.\($0 / 250).\($0 % 250)") }
+        _ = try ask(Order(.allow, now: at(0), end: .at(at(60)), addresses: Array(addresses.dropLast())).message, from: "admin")
+        _ = try ask(Order(.allow, now: at(0), end: .permanent, addresses: addresses.suffix(1)).message, from: "admin")
+        func page(after: String?) throws -> String {
+            var header: Header = ["what": "allowed"]
+            header["after"] = after
+            return String(decoding: try ask(Message(.query, header), from: "web2").body, as: UTF8.self)
+        }
+        let first = try page(after: nil)
+        #expect(first.hasPrefix(#"{"allowed":[{"address":"198.51.0.0","end":\#(at(60))},"#))
+        #expect(first.contains(#""next":"198.51.0.199""#))
+        #expect(try page(after: "198.51.0.199") == #"{"allowed":[{"address":"198.51.0.200"}],"now":\#(at(0)),"term":"\#(term)"}"#)
+    }
+
+    @Test mutating func anAllowanceThatCannotBeIsRefusedAsAWhole() throws {
+        let texts = ["192.0.2.0/24", "192.0.2.1"]
+        let allow = Order(.allow, now: at(0), end: .at(at(60)), addresses: [try address(texts[0])])
+        #expect(try ask(allow.message, from: "admin").verb == .acknowledged)
+        let refused = try ask(Order(.ban, now: at(0), addresses: [try address(texts[1])]).message, from: "admin")
+        #expect(RequestRefusal(refused)?.code == .malformed)
+        #expect(RequestRefusal(refused)?.reason.contains("192.0.2.0/24 is allowed by an operator until") == true)
+        #expect(RequestRefusal(try ask(allow.message, from: "web1"))?.code == .role)
+    }
 }
 
 @Suite struct PlainReceptionTests {

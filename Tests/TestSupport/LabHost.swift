@@ -48,7 +48,10 @@ public struct LabHost: Sendable {
     }
 
     /// Runs a command on this host. One of the four programs is found by its name alone.
-    public func execute(_ words: String...) async throws -> LabOutput {
+    public func execute(_ words: String...) async throws -> LabOutput { try await execute(words) }
+
+    /// The same with the words in an array.
+    public func execute(_ words: [String]) async throws -> LabOutput {
         let program = "\(Lab.programs)/\(words[0])"
         let command = access(program, X_OK) == 0 ? [program] + words.dropFirst() : words
         return try await Lab.scriptOutput(["exec", "--dir", lab, "\(number)"] + command)

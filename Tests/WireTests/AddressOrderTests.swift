@@ -58,6 +58,9 @@ import Wire
             #expect(a.contains(b) == x.holds(y), "\(a) \(b)")
             #expect(a.overlaps(b) == x.meets(y), "\(a) \(b)")
             #expect(a.overlaps(b) == b.overlaps(a))
+            let around = a.widened(to: b.prefixLength)
+            #expect((around == nil) == (b.prefixLength > a.prefixLength))
+            #expect(around.map { $0.contains(a) && $0.prefixLength == b.prefixLength } ?? true, "\(a) \(b)")
             #expect((a == b) == (x == y))
             if a.contains(b), b.contains(a) { #expect(a == b) }
         }

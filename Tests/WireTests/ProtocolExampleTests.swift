@@ -43,11 +43,11 @@ import Wire
         case .sync: return try SyncRequest(message).message
         case .events, .snapshot: return try SyncAnswer(message).message(first: message.header.number("first") ?? 0)
         case .query:
-            #expect(message.header["what"] == "bans")
-            #expect(Address(message.header["after"] ?? "") != nil)
+            #expect(["bans", "allowed"].contains(message.header["what"]))
+            #expect(message.header["after"].map { Address($0) != nil } ?? true)
             return message
         case .json:
-            try check(bans: message.body)
+            try check(list: message.body)
             return message
         case .holds: return try HoldsPage(message).message
         case .state:
@@ -68,16 +68,23 @@ import Wire
             var end: Int64?
             var holders: [Holder]
         }
-        var bans: [Ban]
+        struct Allowed: Decodable {
+            var address: String
+            var end: Int64?
+        }
+        var bans: [Ban]?
+        var allowed: [Allowed]?
         var next: String?
         var now: Int64
         var term: String
     }
 
-    private func check(bans body: [UInt8]) throws {
+    private func check(list body: [UInt8]) throws {
         let list = try JSONDecoder().decode(BanList.self, from: Data(body))
         #expect(Term(list.term) != nil && list.now == Timestamp(milliseconds: list.now).milliseconds)
-        for ban in list.bans {
+        #expect((list.bans == nil) != (list.allowed == nil))
+        for allowed in list.allowed ?? [] { #expect(Address(allowed.address)?.description == allowed.address) }
+        for ban in list.bans ?? [] {
             #expect(Address(ban.address)?.description == ban.address && !ban.holders.isEmpty)
             for holder in ban.holders { #expect(Hostname(holder.host) != nil && Jail(holder.jail) != nil) }
         }

@@ -178,8 +178,8 @@ import Wire
             let stream = random.text("aZ09-_ ", length: random.number(0...(random.once(in: 8) ? 70 : 6)))
             compare(Array(stream.utf8), "stream", accepted: (try? Report(Message(.report, ["stream": stream, "now": "1"]))) != nil)
         }
-        for command in ["ban", "unban", "Ban", "allow", ""] {
-            let order = Message(.order, ["command": command, "now": "1", "end": "-"], body: Array("::1".utf8))
+        for command in ["ban", "unban", "allow", "Ban", "allowed", ""] {
+            let order = Message(.order, ["command": command, "now": "1", "end": "1"], body: Array("::1".utf8))
             compare(Array(command.utf8), "command", accepted: (try? Order(order)) != nil)
         }
     }

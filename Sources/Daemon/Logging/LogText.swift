@@ -1,6 +1,7 @@
 // What the daemons share: what a log line may hold, and how its time is written.
 
 import Glibc
+import Wire
 
 /// Text made safe for one line of a log: whoever can put text into a message must not be able to end the line, forge the next one,
 /// or drive the terminal that shows it.
@@ -34,11 +35,15 @@ enum LogText {
         var local = tm()
         guard localtime_r(&seconds, &local) != nil else { return "-" }
         let offset = local.tm_gmtoff / 60
-        let date = "\(local.tm_year + 1900)-\(two(local.tm_mon + 1))-\(two(local.tm_mday))"
-        let clock = "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec))"
         let milliseconds = String(time.tv_nsec / 1_000_000 + 1000).dropFirst()
         let zone = "\(offset < 0 ? "-" : "+")\(two(abs(offset) / 60)):\(two(abs(offset) % 60))"
-        return "\(date)T\(clock).\(milliseconds)\(zone)"
+        return "\(dateAndClock(local)).\(milliseconds)\(zone)"
+    }
+
+    /// `2026-11-21T09:05:03`: the fields of a broken-down time.
+    fileprivate static func dateAndClock(_ parts: tm) -> String {
+        let date = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+        return "\(date)T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
     }
 
     static func now() -> String {
@@ -48,4 +53,14 @@ enum LogText {
     }
 
     private static func two(_ number: some BinaryInteger) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}
+
+extension Timestamp {
+    /// `2026-11-22T08:00:00Z`: in UTC to the second, for people.
+    public var utcText: String {
+        var seconds = time_t(milliseconds / 1000)
+        var parts = tm()
+        guard gmtime_r(&seconds, &parts) != nil else { return "-" }
+        return LogText.dateAndClock(parts) + "Z"
+    }
 }
