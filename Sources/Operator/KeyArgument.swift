@@ -11,11 +11,15 @@ import ZeroMQ
 /// A key is the last of the positional arguments, so their order stays; what follows an earlier `--` is no option anyway.
 func keyLast(_ arguments: [String]) -> [String] {
     let options = arguments.prefix { $0 != "--" }
-    guard let place = options.firstIndex(where: looksLikeOption) else { return arguments }
+    let isPositional = { (place: Int) in place == 0 || options[place - 1] != keyOption }
+    guard let place = options.indices.first(where: { looksLikeOption(options[$0]) && isPositional($0) }) else { return arguments }
     let others = options[..<place] + options[(place + 1)...]
     let rest = arguments[options.endIndex...].dropFirst()
     return others + ["--"] + rest + [arguments[place]]
 }
+
+/// The option whose value is a key.
+let keyOption = "--key"
 
 /// Whether a key would be read as an option. No real option is 40 characters of Z85, except one that is given its value by `=`.
 private func looksLikeOption(_ argument: String) -> Bool {
@@ -51,6 +55,17 @@ func keyArgument(_ argument: String) throws -> PublicKey {
 func authorizeCommand(_ name: Hostname, _ key: PublicKey, roles: Set<AuthorizedHosts.Role> = AuthorizedHosts.defaultRoles) -> String {
     let option = roles == AuthorizedHosts.defaultRoles ? "" : " --roles \(AuthorizedHosts.text(of: roles, separator: ","))"
     return "fail2ban-cluster authorize \(name)\(option) '\(key.z85)'"
+}
+
+/// The command that gives a host a second key, in the same way.
+func addKeyCommand(_ name: Hostname, _ key: PublicKey) -> String { "fail2ban-cluster authorize \(name) --add '\(key.z85)'" }
+
+/// The command that takes one of a host's keys away, in the same way.
+func revokeKeyCommand(_ name: Hostname, _ key: PublicKey) -> String { "fail2ban-cluster revoke \(name) \(keyOption)='\(key.z85)'" }
+
+/// What a command that is to be run on this host needs behind it: `-c FILE`, unless it is the default one.
+func configurationArgument(_ configuration: Configuration) -> String {
+    configuration.path == Configuration.defaultPath ? "" : " -c \(shellQuoted(configuration.path))"
 }
 
 /// An argument that names a host.

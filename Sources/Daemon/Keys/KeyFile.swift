@@ -56,19 +56,43 @@ struct KeyFile {
 
     /// The one line of a key file, checked by `key`.
     func readKey<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> Key {
+        try readKeys(atMost: 1, allowed: "one line of 40 characters of Z85", key)[0]
+    }
+
+    /// The lines of a file that may hold several keys, each checked by `key`; at least one.
+    func readKeys<Key>(atMost most: Int, allowed: String, _ key: (String) -> Key?) throws(ConfigurationError) -> [Key] {
         let words = try read(longest: 4096).split { $0.isWhitespace }
+        let keys = words.compactMap { key(String($0)) }
         // What it holds instead is not shown: it may be a secret.
-        guard words.count == 1, let key = key(String(words[0])) else {
-            throw problem("holds no key", allowed: "one line of 40 characters of Z85", hint: origin)
+        guard (1...most).contains(words.count), keys.count == words.count else {
+            throw problem("holds no key", allowed: allowed, hint: origin)
         }
-        return key
+        return keys
+    }
+
+    /// Whether there is something under its name.
+    var isThere: Bool { access(path, F_OK) == 0 }
+
+    /// Gives the file the name of another one, in place of that.
+    func move(to other: KeyFile) throws(ConfigurationError) {
+        guard rename(path, other.path) == 0 else { throw systemProblem("cannot be renamed to \(other.path)") }
+        try syncFolder()
+    }
+
+    /// Removes the file if it is there.
+    func remove() throws(ConfigurationError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw systemProblem("cannot be removed") }
+        try syncFolder()
     }
 
     /// Makes the file with this text; after a crash it is there whole or not at all.
     ///
+    /// - Parameter predecessor: Whose place it is to take, and whose owner it gets, if there is one.
     /// - Throws: When it exists; what is there stays.
-    func create(_ text: String) throws(ConfigurationError) {
-        let temporary = try writeTemporary(text, mode: kind.mode, owner: nil)
+    func create(_ text: String, after predecessor: KeyFile? = nil) throws(ConfigurationError) {
+        var old = stat()
+        let owner = predecessor.flatMap { stat($0.path, &old) == 0 ? (old.st_uid, old.st_gid) : nil }
+        let temporary = try writeTemporary(text, mode: kind.mode, owner: owner)
         defer { unlink(temporary) }
         // Unlike rename, link never replaces a file.
         guard link(temporary, path) == 0 else {
