@@ -15,7 +15,8 @@ public enum MonitorProgram: Service {
 
     public static func check(_ configuration: Configuration) -> [Finding] {
         guard let settings = configuration.monitor else { return [] }
-        return KeyDirectory(configuration.general.keyDirectory).clientFindings + logFindings(settings) + databaseFindings(configuration.general)
+        return KeyDirectory(configuration.general.keyDirectory).clientFindings + logFindings(settings)
+            + databaseFindings(configuration.general)
             + checkpointFindings(configuration)
     }
 

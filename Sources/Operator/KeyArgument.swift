@@ -8,14 +8,18 @@ import ZeroMQ
 
 /// The arguments with a key that begins with `-` moved to the end, behind `--`, where nothing is an option.
 ///
-/// A key is the last of the positional arguments, so their order stays; what follows an earlier `--` is no option anyway.
+/// A key is the last of the positional arguments, so their order stays; what follows an earlier `--` is no option anyway. One that is the
+/// value of `--key` is joined to it by `=`, since it may look like anything there too.
 func keyLast(_ arguments: [String]) -> [String] {
-    let options = arguments.prefix { $0 != "--" }
-    let isPositional = { (place: Int) in place == 0 || options[place - 1] != keyOption }
-    guard let place = options.indices.first(where: { looksLikeOption(options[$0]) && isPositional($0) }) else { return arguments }
-    let others = options[..<place] + options[(place + 1)...]
+    var options = Array(arguments.prefix { $0 != "--" })
     let rest = arguments[options.endIndex...].dropFirst()
-    return others + ["--"] + rest + [arguments[place]]
+    let hasRest = options.count < arguments.count
+    if let place = options.firstIndex(of: keyOption), place + 1 < options.count {
+        options.replaceSubrange(place...place + 1, with: ["\(keyOption)=\(options[place + 1])"])
+    }
+    guard let place = options.firstIndex(where: looksLikeOption) else { return hasRest ? options + ["--"] + rest : options }
+    let key = options.remove(at: place)
+    return options + ["--"] + rest + [key]
 }
 
 /// The option whose value is a key.

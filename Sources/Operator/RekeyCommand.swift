@@ -106,7 +106,8 @@ struct RekeyCommand: OperatorCommand {
             var conversation = try Conversation(configuration, keys: ClientKeys(own: try directory.hostKeys(), server: key))
             guard try conversation.isAdmitted() else {
                 throw ServiceError(
-                    publisher.problems.map { "\($0)\n" }.joined() + "the publisher does not answer with its new key yet; all hosts still take both",
+                    publisher.problems.map { "\($0)\n" }.joined()
+                        + "the publisher does not answer with its new key yet; all hosts still take both",
                     hint: "See its log; fail2ban-publisher reload makes it take over the new key. Then run this again")
             }
         }

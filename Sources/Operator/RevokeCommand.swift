@@ -22,7 +22,7 @@ struct RevokeCommand: OperatorCommand {
     var withdraw = false
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Take away this one of the host's keys only, given in quotes.", valueName: "key"),
+        help: ArgumentHelp("Take away this one of the host's keys only, given in quotes.", valueName: "key"),
         transform: keyOptionArgument)
     var key: PublicKey?
 

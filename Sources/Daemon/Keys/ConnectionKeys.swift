@@ -43,7 +43,9 @@ extension KeyDirectory {
             _ = try hostKeys()
             if try nextHostKeys() != nil {
                 findings.append(
-                    Finding(.note, "this host's key is being replaced", hint: "when the new one is authorised: fail2ban-cluster rekey --finish"))
+                    Finding(
+                        .note, "this host's key is being replaced", hint: "when the new one is authorised: fail2ban-cluster rekey --finish")
+                )
             }
         } catch {
             findings.append(Finding(error))
