@@ -10,8 +10,8 @@ struct RekeyCommand: OperatorCommand {
         commandName: "rekey",
         abstract: "Replace this host's key, or with --publisher the publisher's, while everything goes on.",
         discussion: """
-            It makes the new key beside the old one and says what to do next; the old one stays in use. With --finish the new one takes its \
-            place, once the publisher admits it. Each step can be repeated, and nothing is lost if there is a long time between them.
+            It makes the new key beside the old one and says what to do next; the old one stays in use. With --finish the new one takes \
+            its place, once the publisher admits it. Each step can be repeated, and nothing is lost if there is a long time between them.
             """)
 
     @Flag(help: "Replace the publisher's key; on the publisher's host.")

@@ -2,6 +2,7 @@
 
 import Daemon
 import Glibc
+import Wire
 import ZeroMQ
 
 /// What `fail2ban-publisher check` looks at beyond the configuration's grammar. It changes nothing.

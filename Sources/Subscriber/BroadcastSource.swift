@@ -31,8 +31,8 @@ struct BroadcastSource: ~Copyable {
         socket = try BroadcastSource.connection(context, endpoints, used)
     }
 
-    /// Begins anew with new connections, and the next keys if there are several. What was received and not yet taken is gone, as the numbers
-    /// will show.
+    /// Begins anew with new connections, and the next keys if there are several. What was received and not yet taken is gone, as the
+    /// numbers will show.
     mutating func renew() throws(ZeroMQError) {
         let now = keys()
         try connect(now, with: now.choice(after: used))

@@ -23,12 +23,12 @@ public struct KeyDirectory: Hashable, Sendable {
     var nextHostKey: KeyFile { file("host.key.new", .secret, "run: fail2ban-cluster rekey") }
     var nextHostPublicKey: KeyFile { file("host.pub.new", .open, "run: fail2ban-cluster rekey") }
     var publisherKey: KeyFile { file("publisher.key", .secret, "on the publisher's host run: fail2ban-cluster init") }
-    var publisherPublic: KeyFile { file("publisher.pub", .open, "copy it from the folder of keys of the publisher's host") }
+    var publisherPublic: KeyFile { file("publisher.pub", .open, "copy it from the folder of keys of the publisher's host", mostKeys: 2) }
     var nextPublisherKey: KeyFile { file("publisher.key.new", .secret, "run: fail2ban-cluster rekey --publisher") }
     private var authorized: KeyFile { file("authorized_hosts", .open, "it is on the publisher's host; there run: fail2ban-cluster init") }
 
-    private func file(_ name: String, _ kind: KeyFile.Kind, _ origin: String) -> KeyFile {
-        KeyFile(path: "\(path)/\(name)", kind: kind, origin: origin)
+    private func file(_ name: String, _ kind: KeyFile.Kind, _ origin: String, mostKeys: Int = 1) -> KeyFile {
+        KeyFile(path: "\(path)/\(name)", kind: kind, origin: origin, mostKeys: mostKeys)
     }
 
     /// This host's key pair; its public half is computed, so that `host.pub` need not be trusted.
@@ -40,8 +40,7 @@ public struct KeyDirectory: Hashable, Sendable {
     /// What the publisher proves to be; while its key is replaced it may prove to be the second one too.
     public func publisherPublicKeys() throws(ConfigurationError) -> (current: PublicKey, next: PublicKey?) {
         try check()
-        let allowed = "one line of 40 characters of Z85, or two while the publisher's key is replaced"
-        let keys = try publisherPublic.readKeys(atMost: 2, allowed: allowed) { PublicKey(z85: $0) }
+        let keys = try publisherPublic.readKeys { PublicKey(z85: $0) }
         return (keys[0], keys.dropFirst().first)
     }
 
@@ -119,7 +118,7 @@ extension KeyDirectory {
         if !open.isThere {
             try open.create(keys.publicKey.z85 + "\n")
             paths.append(open.path)
-        } else if try !open.readKeys(atMost: 2, allowed: "lines of 40 characters of Z85", { PublicKey(z85: $0) }).contains(keys.publicKey) {
+        } else if try !open.readKeys({ PublicKey(z85: $0) }).contains(keys.publicKey) {
             throw ConfigurationError(
                 [
                     ConfigurationProblem(

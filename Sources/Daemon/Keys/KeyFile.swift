@@ -20,6 +20,8 @@ struct KeyFile {
     let kind: Kind
     /// What to do when it is missing.
     let origin: String
+    /// How many keys it may hold.
+    var mostKeys = 1
 
     /// The text of the file.
     ///
@@ -55,23 +57,22 @@ struct KeyFile {
     }
 
     /// The one line of a key file, checked by `key`.
-    func readKey<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> Key {
-        try readKeys(atMost: 1, allowed: "one line of 40 characters of Z85", key)[0]
-    }
+    func readKey<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> Key { try readKeys(key)[0] }
 
-    /// The lines of a file that may hold several keys, each checked by `key`; at least one.
-    func readKeys<Key>(atMost most: Int, allowed: String, _ key: (String) -> Key?) throws(ConfigurationError) -> [Key] {
+    /// The lines of a key file, each checked by `key`: one, or as many as it may hold.
+    func readKeys<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> [Key] {
         let words = try read(longest: 4096).split { $0.isWhitespace }
         let keys = words.compactMap { key(String($0)) }
         // What it holds instead is not shown: it may be a secret.
-        guard (1...most).contains(words.count), keys.count == words.count else {
-            throw problem("holds no key", allowed: allowed, hint: origin)
+        guard (1...mostKeys).contains(words.count), keys.count == words.count else {
+            let several = mostKeys == 1 ? "" : ", or two while one key replaces the other"
+            throw problem("holds no key", allowed: "one line of 40 characters of Z85" + several, hint: origin)
         }
         return keys
     }
 
     /// Whether there is something under its name.
-    var isThere: Bool { access(path, F_OK) == 0 }
+    var isThere: Bool { FileStamp(path: path) != nil }
 
     /// Gives the file the name of another one, in place of that.
     func move(to other: KeyFile) throws(ConfigurationError) {

@@ -24,7 +24,7 @@ extension KeyDirectory {
         }
     }
 
-    /// Puts the next key in the place of this host's key. Its secret is gone then.
+    /// Puts the next key in the place of this host's key. The old secret is gone then.
     ///
     /// - Parameter new: The next key, which the publisher admits already.
     /// - Throws: when another process has begun or finished something meanwhile; nothing has changed then.
@@ -76,7 +76,8 @@ extension KeyDirectory {
         }
     }
 
-    /// Puts the next key in the place of the publisher's, for its next start or reload. Its secret is gone then; `publisher.pub` keeps both.
+    /// Puts the next key in the place of the publisher's, for its next start or reload. The old secret is gone then; `publisher.pub` keeps
+    /// both.
     ///
     /// - Returns: The key that the publisher is to use, and whether `publisher.pub` still has another one beside it.
     public func switchPublisherKey() throws -> (key: PublicKey, isUnfinished: Bool) {

@@ -168,7 +168,7 @@ private struct Folder {
         let folder = try Folder()
         try folder.folder.write("keys/publisher.pub", text)
         let error = #expect(throws: ConfigurationError.self) { try folder.directory.publisherPublicKeys() }
-        #expect(error?.description.contains("two while the publisher's key is replaced") == true)
+        #expect(error?.description.contains("or two while one key replaces the other") == true)
     }
 
     @Test func aNextSecretThatOthersMayReadIsRefusedWithTheCommandThatMendsIt() throws {
