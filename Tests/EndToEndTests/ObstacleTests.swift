@@ -59,7 +59,7 @@ private let obstacles = [
     Obstacle(
         programs: [.publisher],
         arrangement: overlay(
-            "publisher", "plainreplybindurl = ipc://plain\\nplainallow = 127.0.0.1\\nauth = yes\\nauthtoken = one")
+            "publisher", "plainreplybindurl = tcp://127.0.0.1:*\\nplainallow = 127.0.0.1\\nauth = yes\\nauthtoken = one")
             + " && chmod 644 f2bc.local",
         status: 78,
         words: [
