@@ -15,7 +15,8 @@ public enum MonitorProgram: Service {
 
     public static func check(_ configuration: Configuration) -> [Finding] {
         guard let settings = configuration.monitor else { return [] }
-        return keyFindings(configuration.general) + logFindings(settings) + databaseFindings(configuration.general)
+        return KeyDirectory(configuration.general.keyDirectory).clientFindings + logFindings(settings)
+            + databaseFindings(configuration.general)
             + checkpointFindings(configuration)
     }
 
@@ -23,17 +24,6 @@ public enum MonitorProgram: Service {
         guard let settings = configuration.monitor else { return }
         var service = try MonitorService(settings: settings, general: configuration.general, logger: Logger(label: programName))
         try service.run(lifecycle)
-    }
-
-    private static func keyFindings(_ general: GeneralSettings) -> [Finding] {
-        let keys = KeyDirectory(general.keyDirectory)
-        do throws(ConfigurationError) {
-            _ = try keys.hostKeys()
-            _ = try keys.publisherPublicKey()
-            return []
-        } catch {
-            return [Finding(error)]
-        }
     }
 
     static func logFindings(_ settings: MonitorSettings) -> [Finding] {

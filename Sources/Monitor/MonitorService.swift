@@ -48,8 +48,7 @@ struct MonitorService: ~Copyable {
     init(
         settings: MonitorSettings, general: GeneralSettings, machineIDPath: String = "/etc/machine-id", logger: Logger
     ) throws {
-        let keys = KeyDirectory(general.keyDirectory)
-        let (own, publisher) = (try keys.hostKeys(), try keys.publisherPublicKey())
+        let keys = try ConnectionKeys(KeyDirectory(general.keyDirectory), log: logger)
         let context = try Context()
         let checkpointFile = CheckpointFile(stateDirectory: general.stateDirectory, machineIDPath: machineIDPath)
         let beginning = Beginning(checkpointFile, general.hostname, settings.logPath, logger)
@@ -61,7 +60,7 @@ struct MonitorService: ~Copyable {
         intake = LogIntake(reporter: beginning.reporter, jails: ReportedJails(settings))
         holds = HoldsKeeper(
             reporter: intake.reporter, client: general.fail2banClient, healedTerm: beginning.healedTerm, logger: logger, now: .now)
-        client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
+        client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), keys: keys.current)
         // A log that is missing now was told by the program's checks.
         troubles = Troubles(logger: logger, logProblem: tail.problem)
         self.logger = logger
@@ -91,18 +90,19 @@ struct MonitorService: ~Copyable {
                 lifecycle.stopping()
                 try drain(lifecycle.signals)
                 return
-            case .reload: reload(lifecycle)
+            case .reload: try reload(lifecycle)
             case nil: break
             }
         }
     }
 
-    /// Takes over what can change while it runs: the choice of jails, and the log's target and level.
-    private mutating func reload(_ lifecycle: Lifecycle) {
+    /// Takes over what can change while it runs: the choice of jails, the log's target and level, and the keys.
+    private mutating func reload(_ lifecycle: Lifecycle) throws(ZeroMQError) {
         lifecycle.reload { configuration in
             guard let settings = configuration.monitor else { return }
             choose(ReportedJails(settings))
         }
+        try client.renewKeys(now: .now)
     }
 
     /// Which jails are reported from now on. What they ban already, the log won't tell.

@@ -10,8 +10,9 @@ struct AuthorizeCommand: OperatorCommand {
         commandName: "authorize",
         abstract: "Let a host into the cluster, under a name, with a key and roles.",
         discussion: """
-            Run it on the publisher's host. It replaces an earlier key and the roles of the same host, and keeps its addresses. KEY is the \
-            line of the host's host.pub, in single quotes, or - to read it from standard input.
+            Run it on the publisher's host. It replaces an earlier key and the roles of the same host, and keeps its addresses; with --add \
+            the earlier key stays valid beside the new one, until `revoke --key` takes it away. KEY is the line of the host's host.pub, in \
+            single quotes, or - to read it from standard input.
             """)
 
     @Argument(help: "The host's name, as in its configuration.", transform: hostArgument)
@@ -26,18 +27,50 @@ struct AuthorizeCommand: OperatorCommand {
         transform: rolesArgument)
     var roles: Set<AuthorizedHosts.Role>?
 
+    @Flag(help: "Give a host that is authorised a second key, with the roles it has.")
+    var add = false
+
     @OptionGroup var options: ConfigurationOption
+
+    /// Keys that a host may have at once by this command: the old one and the new one.
+    private static let mostKeys = 2
 
     func validate() throws {
         if key != "-" { _ = try keyArgument(key) }
+        if add, roles != nil { throw ValidationError("With --add the host keeps its roles; leave out --roles.") }
     }
 
     func perform(_ configuration: Configuration) throws -> String {
         let key = try keyArgument(key)
+        let keys = KeyDirectory(configuration.general.keyDirectory)
+        return add ? try addKey(key, in: keys) : try replaceKeys(by: key, in: keys)
+    }
+
+    private func addKey(_ key: PublicKey, in directory: KeyDirectory) throws -> String {
+        let lines = try directory.changeAuthorizedHosts { hosts in
+            let present = hosts.hosts(named: host)
+            guard !present.isEmpty else {
+                throw ServiceError("\(host) is not authorised, so it has no key to add one to", hint: "Run it without --add")
+            }
+            guard present.count < AuthorizeCommand.mostKeys || present.contains(where: { $0.key == key }) else {
+                let commands = present.map { revokeKeyCommand(host, $0.key) }.joined(separator: "\n")
+                throw ServiceError("\(host) has \(present.count) keys already. Take away the one that it does not use:\n\(commands)")
+            }
+            guard try hosts.addKey(key, to: host) else {
+                throw ServiceError("\(host) has this key already; nothing was changed")
+            }
+            return hosts.hosts(named: host)
+        }
+        let roles = AuthorizedHosts.text(of: lines.first?.roles ?? [], separator: ", ")
+        let old = lines.filter { $0.key != key }
+        return "authorised \(host) as \(roles) with this key too; its old key stays valid until:\n"
+            + old.map { "    \(revokeKeyCommand(host, $0.key))\n" }.joined()
+    }
+
+    private func replaceKeys(by key: PublicKey, in directory: KeyDirectory) throws -> String {
         let roles = roles ?? AuthorizedHosts.defaultRoles
-        let replaced = try KeyDirectory(configuration.general.keyDirectory).changeAuthorizedHosts { hosts in
-            let addresses = hosts.hosts.filter { $0.name == host }.flatMap(\.addresses)
-            return try hosts.authorize(AuthorizedHosts.Host(name: host, roles: roles, key: key, addresses: addresses))
+        let replaced = try directory.changeAuthorizedHosts { hosts in
+            try hosts.authorize(AuthorizedHosts.Host(name: host, roles: roles, key: key, addresses: hosts.addresses(of: host)))
         }
         let old = replaced.filter { $0.key != key }.map { "; its old key \($0.key) is not valid any more" }.joined()
         return "authorised \(host) as \(AuthorizedHosts.text(of: roles, separator: ", "))\(old)\n"

@@ -14,15 +14,18 @@ struct Conversation: ~Copyable {
 
     /// Prepares a connection to the endpoints that the configuration names; nothing is sent yet.
     init(_ configuration: Configuration) throws {
+        try self.init(configuration, keys: try KeyDirectory(configuration.general.keyDirectory).clientKeys())
+    }
+
+    /// The same with certain keys.
+    init(_ configuration: Configuration, keys: ClientKeys) throws {
         let endpoints = Conversation.endpoints(of: configuration)
         guard !endpoints.isEmpty else {
             throw ServiceError(
                 "\(configuration.path) does not say where the publisher is", hint: "set zmqreplyserver in [monitor] or [subscriber]",
                 exitStatus: .configuration)
         }
-        let keys = KeyDirectory(configuration.general.keyDirectory)
-        client = RequestClient(
-            in: try Context(), endpoints: endpoints, own: try keys.hostKeys(), server: try keys.publisherPublicKey())
+        client = RequestClient(in: try Context(), endpoints: endpoints) { keys }
         self.endpoints = endpoints
     }
 
@@ -39,24 +42,36 @@ struct Conversation: ~Copyable {
     mutating func ask(_ request: @escaping () -> Message) throws -> Message {
         let deadline = ContinuousClock.now + Conversation.patience
         try client.send(now: .now) { request().frames }
-        var polled = PollSet()
-        while ContinuousClock.now < deadline {
-            if let delivery = try client.advance(now: .now) {
-                let answer = try Message(frames: delivery.frames)
-                guard let refusal = RequestRefusal(answer) else { return answer }
-                guard refusal.code == .busy || refusal.code == .storage || refusal.code == .standby else {
-                    throw ServiceError("the publisher refused: \(refusal.reason)", hint: Conversation.hint(for: refusal.code))
-                }
-                client.retryLater(now: .now, onNextEndpoint: refusal.code == .standby)
+        while let answer = try nextAnswer(by: deadline) {
+            guard let refusal = RequestRefusal(answer) else { return answer }
+            guard refusal.code == .busy || refusal.code == .storage || refusal.code == .standby else {
+                throw ServiceError("the publisher refused: \(refusal.reason)", hint: Conversation.hint(for: refusal.code))
             }
-            polled.removeAll()
-            client.add(to: &polled)
-            try polled.wait(until: client.deadline.map { min($0, deadline) } ?? deadline)
+            client.retryLater(now: .now, onNextEndpoint: refusal.code == .standby)
         }
         client.cancel()
         throw ServiceError(
             "no answer from the publisher at \(endpoints.joined(separator: ", ")) within \(Conversation.patience)",
             hint: "see that fail2ban-publisher runs there, that the port is open, and that this host's key is in its authorized_hosts")
+    }
+
+    /// Whether the publisher, or one that stands by, admits these keys and proves to have its own: nobody else gets any answer.
+    mutating func isAdmitted() throws -> Bool {
+        let deadline = ContinuousClock.now + Conversation.patience
+        try client.send(now: .now) { Message(.query, ["what": "bans"]).frames }
+        return try nextAnswer(by: deadline) != nil
+    }
+
+    /// - Returns: `nil` when none has come by the deadline.
+    private mutating func nextAnswer(by deadline: ContinuousClock.Instant) throws -> Message? {
+        var polled = PollSet()
+        while ContinuousClock.now < deadline {
+            if let delivery = try client.advance(now: .now) { return try Message(frames: delivery.frames) }
+            polled.removeAll()
+            client.add(to: &polled)
+            try polled.wait(until: client.deadline.map { min($0, deadline) } ?? deadline)
+        }
+        return nil
     }
 
     private static func hint(for code: RefusalCode) -> String? {

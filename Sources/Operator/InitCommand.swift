@@ -37,7 +37,7 @@ struct InitCommand: OperatorCommand {
                 "\(directory.path) holds the keys of a cluster already; nothing was changed",
                 hint: "`fail2ban-cluster hosts` shows who belongs to it.")
         }
-        let option = configuration.path == Configuration.defaultPath ? "" : " -c \(shellQuoted(configuration.path))"
+        let option = configurationArgument(configuration)
         return made.map { "made \($0)\n" }.joined()
             + (isNew ? "authorised \(host.name) as \(AuthorizedHosts.text(of: host.roles, separator: ", "))\n" : "") + """
 

@@ -8,14 +8,22 @@ import ZeroMQ
 
 /// The arguments with a key that begins with `-` moved to the end, behind `--`, where nothing is an option.
 ///
-/// A key is the last of the positional arguments, so their order stays; what follows an earlier `--` is no option anyway.
+/// A key is the last of the positional arguments, so their order stays; what follows an earlier `--` is no option anyway. One that is the
+/// value of `--key` is joined to it by `=`, since it may look like anything there too.
 func keyLast(_ arguments: [String]) -> [String] {
-    let options = arguments.prefix { $0 != "--" }
-    guard let place = options.firstIndex(where: looksLikeOption) else { return arguments }
-    let others = options[..<place] + options[(place + 1)...]
+    var options = Array(arguments.prefix { $0 != "--" })
     let rest = arguments[options.endIndex...].dropFirst()
-    return others + ["--"] + rest + [arguments[place]]
+    let hasRest = options.count < arguments.count
+    if let place = options.firstIndex(of: keyOption), place + 1 < options.count {
+        options.replaceSubrange(place...place + 1, with: ["\(keyOption)=\(options[place + 1])"])
+    }
+    guard let place = options.firstIndex(where: looksLikeOption) else { return hasRest ? options + ["--"] + rest : options }
+    let key = options.remove(at: place)
+    return options + ["--"] + rest + [key]
 }
+
+/// The option whose value is a key.
+let keyOption = "--key"
 
 /// Whether a key would be read as an option. No real option is 40 characters of Z85, except one that is given its value by `=`.
 private func looksLikeOption(_ argument: String) -> Bool {
@@ -51,6 +59,17 @@ func keyArgument(_ argument: String) throws -> PublicKey {
 func authorizeCommand(_ name: Hostname, _ key: PublicKey, roles: Set<AuthorizedHosts.Role> = AuthorizedHosts.defaultRoles) -> String {
     let option = roles == AuthorizedHosts.defaultRoles ? "" : " --roles \(AuthorizedHosts.text(of: roles, separator: ","))"
     return "fail2ban-cluster authorize \(name)\(option) '\(key.z85)'"
+}
+
+/// The command that gives a host a second key, in the same way.
+func addKeyCommand(_ name: Hostname, _ key: PublicKey) -> String { "fail2ban-cluster authorize \(name) --add '\(key.z85)'" }
+
+/// The command that takes one of a host's keys away, in the same way.
+func revokeKeyCommand(_ name: Hostname, _ key: PublicKey) -> String { "fail2ban-cluster revoke \(name) \(keyOption)='\(key.z85)'" }
+
+/// What a command that is to be run on this host needs behind it: `-c FILE`, unless it is the default one.
+func configurationArgument(_ configuration: Configuration) -> String {
+    configuration.path == Configuration.defaultPath ? "" : " -c \(shellQuoted(configuration.path))"
 }
 
 /// An argument that names a host.

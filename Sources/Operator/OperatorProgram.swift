@@ -15,7 +15,8 @@ public struct OperatorProgram: ParsableCommand {
             """,
         version: "\(programName) \(packageVersion)",
         subcommands: [
-            InitCommand.self, KeygenCommand.self, AuthorizeCommand.self, RevokeCommand.self, HostsCommand.self, BansCommand.self,
+            InitCommand.self, KeygenCommand.self, RekeyCommand.self, AuthorizeCommand.self, RevokeCommand.self, HostsCommand.self,
+            BansCommand.self,
             BanCommand.self, UnbanCommand.self,
         ])
 

@@ -2,6 +2,7 @@
 
 import Daemon
 import Glibc
+import Wire
 import ZeroMQ
 
 /// What `fail2ban-publisher check` looks at beyond the configuration's grammar. It changes nothing.
@@ -10,9 +11,20 @@ enum PublisherCheck {
         guard let settings = configuration.publisher else { return [] }
         let keys = KeyDirectory(configuration.general.keyDirectory)
         var findings: [Finding] = []
-        do throws(ConfigurationError) { _ = try keys.publisherSecretKey() } catch { findings.append(Finding(error)) }
+        do throws(ConfigurationError) {
+            _ = try keys.publisherSecretKey()
+            if try keys.nextPublisherKeys() != nil {
+                findings.append(
+                    Finding(
+                        .note, "the publisher's key is being replaced",
+                        hint: "when each host has the new publisher.pub: fail2ban-cluster rekey --publisher --finish"))
+            }
+        } catch {
+            findings.append(Finding(error))
+        }
         do throws(ConfigurationError) {
             let hosts = try keys.authorizedHosts().hosts
+            findings += keysToRevoke(hosts)
             if hosts.isEmpty {
                 findings.append(
                     Finding(.warning, "authorized_hosts names nobody, so nobody can connect", hint: "on each host: fail2ban-cluster keygen")
@@ -21,6 +33,7 @@ enum PublisherCheck {
         } catch {
             findings.append(Finding(error))
         }
+        findings += tokens(configuration, settings)
         findings += journal(configuration)
         if settings.standby {
             let marker = StandbyMarker(configuration)
@@ -37,6 +50,32 @@ enum PublisherCheck {
                     hint: "remove plainreplybindurl and plainbroadcasterbindurl when the last of them is gone"))
         }
         return findings
+    }
+
+    /// Hosts that have a second key, so that a replacement that was begun is not forgotten.
+    private static func keysToRevoke(_ hosts: [AuthorizedHosts.Host]) -> [Finding] {
+        let names = Dictionary(grouping: hosts, by: \.name).filter { $0.value.count > 1 }.keys.map(\.description).sorted()
+        guard !names.isEmpty else { return [] }
+        return [
+            Finding(
+                .note, "more than one key is valid for \(names.joined(separator: ", "))",
+                hint: "take away the one that is not in use: fail2ban-cluster revoke HOST --key KEY")
+        ]
+    }
+
+    /// Tokens of old clients are secrets, where they are in use. Their file is the daemon's to read, by its group if need be.
+    private static func tokens(_ configuration: Configuration, _ settings: PublisherSettings) -> [Finding] {
+        guard settings.auth, settings.plainReplyBind != nil, let file = configuration.place(of: "authtoken", in: .publisher)?.file else {
+            return []
+        }
+        var status = stat()
+        guard stat(file, &status) == 0, status.st_mode & 0o007 != 0 else { return [] }
+        let mode = String(status.st_mode & 0o7777, radix: 8)
+        return [
+            Finding(
+                .problem, "\(file): holds authtoken, a secret that everyone on this host may read (mode \(mode))",
+                hint: "run: chmod o= \(shellQuoted(file))", exitStatus: .configuration)
+        ]
     }
 
     /// The journal must be the publisher's to write. One that is missing is made at the start, and so is its folder.

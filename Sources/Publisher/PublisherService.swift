@@ -17,6 +17,7 @@ struct PublisherService: ~Copyable {
     private let journal: Journal
     private let host: Hostname
     private let protection: ClusterProtection
+    private let keys: KeyDirectory
     private var gate: Gate
     private var authenticator: Authenticator
     private var sockets: PublisherSockets
@@ -69,6 +70,7 @@ struct PublisherService: ~Copyable {
         self.term = term
         host = general.hostname
         self.protection = protection
+        self.keys = keys
         self.gate = gate
         self.authenticator = authenticator
         self.sockets = sockets
@@ -88,18 +90,25 @@ struct PublisherService: ~Copyable {
                 logger.notice("stopping")
                 do throws(JournalError) { try housekeeping.finish(&ledger, journal) } catch { logger.error("\(error)") }
                 return
-            case .reload: reload(lifecycle)
+            case .reload: try reload(lifecycle)
             case nil: break
             }
         }
     }
 
-    /// Takes over what can change while it runs: the keys, and what must never be banned.
-    private mutating func reload(_ lifecycle: Lifecycle) {
+    /// Takes over what can change while it runs: the keys, its own too, and what must never be banned.
+    private mutating func reload(_ lifecycle: Lifecycle) throws(ZeroMQError) {
+        var key: SecretKey?
         lifecycle.reload { configuration in
             guard let settings = configuration.publisher else { return }
+            let read = try keys.publisherSecretKey()
             try protection.reload(settings)
             gate.reload()
+            key = read
+        }
+        if let key, try sockets.take(key) {
+            logger.notice("this publisher has another key from now on: all connections are made anew")
+            subscribers = 0
         }
     }
 

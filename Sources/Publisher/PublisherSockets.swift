@@ -28,7 +28,7 @@ struct PublisherSockets: ~Copyable {
     static let largestPlainFrame: Int64 = 4096
 
     private let context: Context
-    private let key: SecretKey
+    private var key: SecretKey
     /// ROUTER for requests.
     private(set) var requests: Socket
     /// XPUB for broadcasts; it reads who subscribes.
@@ -70,6 +70,16 @@ struct PublisherSockets: ~Copyable {
         self.plainRequests = plainRequests
         self.plainBroadcasts = plainBroadcasts
         self.endpoints = endpoints
+    }
+
+    /// Takes over another key of the publisher. Hosts that know it are back within seconds.
+    ///
+    /// - Returns: Whether it is another one, so that all encrypted connections were ended.
+    mutating func take(_ key: SecretKey) throws(ZeroMQError) -> Bool {
+        guard key.z85 != self.key.z85 else { return false }
+        self.key = key
+        try renew()
+        return true
     }
 
     /// Ends all encrypted connections, since libzmq can't end a single one, and listens again at once. Who still has a key is back in a

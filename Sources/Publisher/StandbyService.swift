@@ -22,7 +22,12 @@ struct StandbyService: ~Copyable {
     private let logger: Logger
     private var gate: Gate
     private var authenticator: Authenticator
-    private let requests: Socket
+    private let context: Context
+    private let keys: KeyDirectory
+    private var key: SecretKey
+    private var requests: Socket
+    /// Where it listens.
+    private let endpoint: String
     private var polled = PollSet()
 
     /// Binds the endpoint for requests.
@@ -35,6 +40,10 @@ struct StandbyService: ~Copyable {
         let authenticator = try Authenticator(in: context)
         let requests = try PublisherSockets.requestSocket(in: context, key: key)
         let endpoint = try requests.bind(settings.replyBind.description)
+        self.context = context
+        self.keys = keys
+        self.key = key
+        self.endpoint = endpoint
         self.gate = gate
         self.authenticator = authenticator
         self.requests = requests
@@ -60,18 +69,28 @@ struct StandbyService: ~Copyable {
                     logger.notice("stopping; it stood by")
                     return .terminated
                 case .reload:
-                    if let configuration = reload(lifecycle) { return .promoted(configuration) }
+                    if let configuration = try reload(lifecycle) { return .promoted(configuration) }
                 }
             }
         }
     }
 
     /// - Returns: The configuration with which it is to be active now; `nil` when it goes on standing by.
-    private mutating func reload(_ lifecycle: Lifecycle) -> Configuration? {
+    private mutating func reload(_ lifecycle: Lifecycle) throws(ZeroMQError) -> Configuration? {
         var next: Configuration?
+        var newKey: SecretKey?
         lifecycle.reload { configuration in
+            let read = try keys.publisherSecretKey()
             gate.reload()
+            newKey = read
             if !StandbyMarker.mustStandBy(configuration) { next = configuration }
+        }
+        if next == nil, let newKey, newKey.z85 != key.z85 {
+            logger.notice("this publisher has another key from now on")
+            key = newKey
+            try requests.unbind(endpoint)
+            requests = try PublisherSockets.requestSocket(in: context, key: key)
+            _ = try requests.bind(endpoint)
         }
         return next
     }

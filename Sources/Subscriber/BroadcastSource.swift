@@ -12,23 +12,44 @@ struct BroadcastSource: ~Copyable {
 
     private let context: Context
     private let endpoints: [Endpoint]
-    private let own: KeyPair
-    private let publisher: PublicKey
+    private let keys: () -> ClientKeys
+    private var used: ClientKeys.Choice
     private var socket: Socket
+    /// Whether the next connection is made with other keys.
+    private(set) var hasSeveralKeys: Bool
 
     /// Connects in the background.
     ///
-    /// - Parameter publisher: The publishers' key, one for all.
-    init(in context: Context, endpoints: [Endpoint], own: KeyPair, publisher: PublicKey) throws(ZeroMQError) {
+    /// - Parameter keys: Asked anew for each connection; the publishers' key is one for all.
+    init(in context: Context, endpoints: [Endpoint], keys: @escaping () -> ClientKeys) throws(ZeroMQError) {
         self.context = context
         self.endpoints = endpoints
-        self.own = own
-        self.publisher = publisher
-        socket = try BroadcastSource.connection(context, endpoints, own, publisher)
+        self.keys = keys
+        let now = keys()
+        hasSeveralKeys = now.choices.count > 1
+        used = now.choice(keeping: nil)
+        socket = try BroadcastSource.connection(context, endpoints, used)
     }
 
-    /// Begins anew with new connections. What was received and not yet taken is gone, as the numbers will show.
-    mutating func renew() throws(ZeroMQError) { socket = try BroadcastSource.connection(context, endpoints, own, publisher) }
+    /// Begins anew with new connections, and the next keys if there are several. What was received and not yet taken is gone, as the
+    /// numbers will show.
+    mutating func renew() throws(ZeroMQError) {
+        let now = keys()
+        try connect(now, with: now.choice(after: used))
+    }
+
+    /// Takes over keys that were replaced: connections whose keys are not in use any more are made anew.
+    mutating func renewKeys() throws(ZeroMQError) {
+        let now = keys()
+        guard now.contains(used) else { return try connect(now, with: now.choice(keeping: nil)) }
+        hasSeveralKeys = now.choices.count > 1
+    }
+
+    private mutating func connect(_ keys: ClientKeys, with choice: ClientKeys.Choice) throws(ZeroMQError) {
+        hasSeveralKeys = keys.choices.count > 1
+        used = choice
+        socket = try BroadcastSource.connection(context, endpoints, used)
+    }
 
     func add(to polled: inout PollSet) { polled.add(socket) }
 
@@ -36,13 +57,13 @@ struct BroadcastSource: ~Copyable {
     func receive() throws(ZeroMQError) -> [UInt8]? { try socket.receive(maximumFrames: 1)?.frames.first }
 
     private static func connection(
-        _ context: Context, _ endpoints: [Endpoint], _ own: KeyPair, _ publisher: PublicKey
+        _ context: Context, _ endpoints: [Endpoint], _ keys: ClientKeys.Choice
     ) throws(ZeroMQError) -> Socket {
         let socket = try Socket(.subscriber, in: context)
         try socket.receiveHighWater(receiveHighWater)
         // The frame, its encryption and the header.
         try socket.maximumMessageSize(Int64(Broadcast.sizeLimit) + 1024)
-        try socket.curveClient(own: own, server: publisher)
+        try socket.curveClient(own: keys.own, server: keys.server)
         try socket.heartbeat(interval: .seconds(15), timeout: .seconds(40))
         // A publisher that was restarted is found again within a second or two.
         try socket.reconnectInterval(min: .milliseconds(100), max: .seconds(2))

@@ -12,7 +12,7 @@ enum SubscriberCheck {
 
     static func findings(_ configuration: Configuration) -> [Finding] {
         guard let settings = configuration.subscriber else { return [] }
-        var findings = keys(KeyDirectory(configuration.general.keyDirectory))
+        var findings = KeyDirectory(configuration.general.keyDirectory).clientFindings
         if settings.replyServers.isEmpty { findings.append(noReplyServer) }
         if settings.actions.contains(.fail2banClient) {
             findings += client(configuration.general.fail2banClient, settings.jail)
@@ -28,13 +28,6 @@ enum SubscriberCheck {
     static let noReplyServer = Finding(
         .problem, "zmqreplyserver is missing: the subscriber asks the publisher there for what it missed",
         hint: "set zmqreplyserver in [subscriber] to the publisher's replybindurl", exitStatus: .configuration)
-
-    private static func keys(_ keys: KeyDirectory) -> [Finding] {
-        var findings: [Finding] = []
-        do throws(ConfigurationError) { _ = try keys.hostKeys() } catch { findings.append(Finding(error)) }
-        do throws(ConfigurationError) { _ = try keys.publisherPublicKey() } catch { findings.append(Finding(error)) }
-        return findings
-    }
 
     static func command(_ words: [String]) -> [Finding] {
         var findings: [Finding] = []

@@ -16,11 +16,10 @@ public enum SubscriberProgram: Service {
     public static func run(_ configuration: Configuration, _ lifecycle: Lifecycle) throws {
         guard let settings = configuration.subscriber else { return }
         let log = Logger(label: programName)
-        let keys = KeyDirectory(configuration.general.keyDirectory)
-        let (context, own, publisher) = (try Context(), try keys.hostKeys(), try keys.publisherPublicKey())
-        let source = try BroadcastSource(in: context, endpoints: settings.publishers, own: own, publisher: publisher)
-        let client = RequestClient(
-            in: context, endpoints: settings.replyServers.map(\.description), own: own, server: publisher)
+        let keys = try ConnectionKeys(KeyDirectory(configuration.general.keyDirectory), log: log)
+        let context = try Context()
+        let source = try BroadcastSource(in: context, endpoints: settings.publishers, keys: keys.current)
+        let client = RequestClient(in: context, endpoints: settings.replyServers.map(\.description), keys: keys.current)
         let followed = FollowedPlace(path: configuration.general.stateDirectory + "/subscriber.term")
         var service = SubscriberService(
             source: source, client: client, former: followed.read(), protection: try Protection(settings, now: .now, log: log),

@@ -71,6 +71,7 @@ struct SubscriberService: ~Copyable {
         notices = IntakeNotices(log: log)
         intake = BroadcastIntake(origin: now, former: former)
         silence = SilenceWatch(now: now)
+        silence.hasSeveralKeys = self.source.hasSeveralKeys
         readyDeadline = now + limits.ready
         stateDue = now + SubscriberService.firstState
     }
@@ -84,7 +85,7 @@ struct SubscriberService: ~Copyable {
         while true {
             try wait(signals)
             let now = ContinuousClock.now
-            takeSignals(signals, links, now)
+            try takeSignals(signals, links, now)
             if protection.advance(now: now) { pass(intake.review { protection.refusal(for: $0) }) }
             if drainDeadline == nil {
                 try receive(links, now)
@@ -118,7 +119,9 @@ struct SubscriberService: ~Copyable {
         try polled.wait(until: deadlines.lazy.compactMap { $0 }.min())
     }
 
-    private mutating func takeSignals(_ signals: borrowing SignalDescriptor, _ links: Links, _ now: ContinuousClock.Instant) {
+    private mutating func takeSignals(
+        _ signals: borrowing SignalDescriptor, _ links: Links, _ now: ContinuousClock.Instant
+    ) throws(ZeroMQError) {
         while let signal = signals.next() {
             switch signal {
             case .terminate:
@@ -127,12 +130,12 @@ struct SubscriberService: ~Copyable {
                 drainDeadline = now + limits.drain
                 readyDeadline = nil
                 for enforcer in enforcers { enforcer.drain() }
-            case .reload: reload(links, now)
+            case .reload: try reload(links, now)
             }
         }
     }
 
-    private mutating func reload(_ links: Links, _ now: ContinuousClock.Instant) {
+    private mutating func reload(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
         var isReviewDue = false
         links.reload { [protection, settings, log] next in
             isReviewDue = try protection.reload(next, now: now)
@@ -142,6 +145,9 @@ struct SubscriberService: ~Copyable {
             }
         }
         if isReviewDue { pass(intake.review { protection.refusal(for: $0) }) }
+        try source.renewKeys()
+        silence.hasSeveralKeys = source.hasSeveralKeys
+        try client.renewKeys(now: now)
     }
 
     private mutating func receive(_ links: Links, _ now: ContinuousClock.Instant) throws(ZeroMQError) {
@@ -153,9 +159,10 @@ struct SubscriberService: ~Copyable {
         }
         if case .renew(let isFirst) = silence.advance(now: now, using: &random) {
             if isFirst {
-                log.warning("no broadcast for \(SilenceWatch.limit.components.seconds) s from \(endpoints); trying new connections")
+                log.warning("no broadcast for \(silence.limit.components.seconds) s from \(endpoints); trying new connections")
             }
             try source.renew()
+            silence.hasSeveralKeys = source.hasSeveralKeys
         }
         if let deadline = readyDeadline, now >= deadline {
             log.warning(

@@ -1,6 +1,6 @@
 // The way between the stages: a request that is repeated on a new connection until it is answered ("lazy pirate" of the ZeroMQ guide).
 
-/// One request at a time to one of several endpoints, the next one after each failure.
+/// One request at a time to one of several endpoints, the next one after each failure; with the next keys when all have failed.
 ///
 /// It repeats for ever, so what it sends must be safe to arrive twice. A late answer to an earlier try cannot arrive: its connection is closed.
 public struct RequestClient: ~Copyable {
@@ -18,25 +18,29 @@ public struct RequestClient: ~Copyable {
 
     private let context: Context
     private let endpoints: [String]
-    private let own: KeyPair
-    private let server: PublicKey
+    private let keys: () -> ClientKeys
     private let limits: Limits
     private var schedule: RetrySchedule
     private var random = SystemRandomNumberGenerator()
     /// `nil` before the first request and while a failed one pauses.
     private var socket: Socket?
     private var connected = 0
+    /// The keys of the connection made last.
+    private var used: ClientKeys.Choice?
+    /// The round in which it was made; in the next one, all endpoints have failed with these keys.
+    private var round = 0
     private var request: () -> [[UInt8]] = { [] }
 
-    /// - Parameter endpoints: One or more, as `tcp://publisher.example:5678`, in the order in which they are tried.
+    /// - Parameters:
+    ///   - endpoints: One or more, as `tcp://publisher.example:5678`, in the order in which they are tried.
+    ///   - keys: Asked anew for each connection, so that keys may be replaced while it runs.
     public init(
-        in context: Context, endpoints: [String], own: KeyPair, server: PublicKey, timing: RetryTiming = RetryTiming(),
-        limits: Limits = Limits()
+        in context: Context, endpoints: [String], timing: RetryTiming = RetryTiming(), limits: Limits = Limits(),
+        keys: @escaping () -> ClientKeys
     ) {
         self.context = context
         self.endpoints = endpoints
-        self.own = own
-        self.server = server
+        self.keys = keys
         self.limits = limits
         schedule = RetrySchedule(timing, endpoints: endpoints.count)
     }
@@ -96,6 +100,16 @@ public struct RequestClient: ~Copyable {
         retryLater(now: now)
     }
 
+    /// Takes over keys that were replaced: a connection whose keys are not in use any more is closed, and what waits on it is sent again.
+    public mutating func renewKeys(now: ContinuousClock.Instant) throws(ZeroMQError) {
+        guard let used, !keys().contains(used) else { return }
+        if schedule.isWaiting {
+            try send(now: now, request)
+        } else {
+            socket = nil
+        }
+    }
+
     /// Gives up the request under way.
     public mutating func cancel() {
         if schedule.cancel() == .disconnect { socket = nil }
@@ -113,8 +127,9 @@ public struct RequestClient: ~Copyable {
         // A connection that was refused takes nothing any more; the second turn has a new one.
         for _ in 0..<2 {
             if socket == nil || connected != endpoint {
-                socket = try connection(to: endpoints[endpoint])
-                connected = endpoint
+                let choice = schedule.rounds == round ? keys().choice(keeping: used) : keys().choice(after: used)
+                socket = try connection(to: endpoints[endpoint], choice)
+                (connected, used, round) = (endpoint, choice, schedule.rounds)
             }
             if try socket?.send(request()) == true { return }
             socket = nil
@@ -123,10 +138,10 @@ public struct RequestClient: ~Copyable {
         try perform(action, now)
     }
 
-    private func connection(to endpoint: String) throws(ZeroMQError) -> Socket {
+    private func connection(to endpoint: String, _ keys: ClientKeys.Choice) throws(ZeroMQError) -> Socket {
         let socket = try Socket(.request, in: context)
         try socket.maximumMessageSize(limits.maximumMessageSize)
-        try socket.curveClient(own: own, server: server)
+        try socket.curveClient(own: keys.own, server: keys.server)
         try socket.heartbeat(interval: limits.heartbeatInterval, timeout: limits.heartbeatTimeout)
         // While idle the connection is tried less and less often; a request that times out makes a new one, which is tried at once.
         try socket.reconnectInterval(min: .milliseconds(100), max: .seconds(10))

@@ -45,6 +45,8 @@ public struct RetrySchedule: Equatable, Sendable {
     private var state = State.idle
     /// The endpoint tried last or to be tried next, 0 to `endpoints` - 1.
     private var endpoint = 0
+    /// How often the last endpoint was followed by the first. Who has several keys tries others in each round.
+    public private(set) var rounds = 0
     /// Failures of this request in a row; the pause doubles with each round of all endpoints. One of an endpoint that is asked again is a round.
     private var failures = 0
 
@@ -101,7 +103,7 @@ public struct RetrySchedule: Equatable, Sendable {
 
     /// The answer asks for the same request later (`NAK busy`), or of another publisher (`NAK standby`).
     public mutating func postpone(now: Instant, toNextEndpoint: Bool, using random: inout some RandomNumberGenerator) {
-        if toNextEndpoint { endpoint = (endpoint + 1) % endpoints }
+        if toNextEndpoint { turnToNextEndpoint() }
         pause(now, &random, counting: toNextEndpoint ? 1 : endpoints)
     }
 
@@ -118,8 +120,13 @@ public struct RetrySchedule: Equatable, Sendable {
     }
 
     private mutating func fail(_ now: Instant, _ random: inout some RandomNumberGenerator) {
-        endpoint = (endpoint + 1) % endpoints
+        turnToNextEndpoint()
         pause(now, &random)
+    }
+
+    private mutating func turnToNextEndpoint() {
+        endpoint = (endpoint + 1) % endpoints
+        if endpoint == 0 { rounds += 1 }
     }
 
     /// - Parameter count: How much of a round of all endpoints it was.

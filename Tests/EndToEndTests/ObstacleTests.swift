@@ -51,6 +51,21 @@ private let obstacles = [
         programs: [.monitor, .subscriber], arrangement: "chmod 604 keys/host.key", status: 78,
         words: ["FOLDER/keys/host.key: is a secret that others may read", "run: chmod 600 FOLDER/keys/host.key"]),
     Obstacle(
+        programs: [.monitor, .subscriber], arrangement: "cp keys/host.key keys/host.key.new && chmod 640 keys/host.key.new", status: 78,
+        words: ["FOLDER/keys/host.key.new: is a secret that others may read (mode 640)", "run: chmod 600 FOLDER/keys/host.key.new"]),
+    Obstacle(
+        programs: [.publisher], arrangement: "cp keys/host.key keys/publisher.key.new && chmod 644 keys/publisher.key.new", status: 78,
+        words: ["FOLDER/keys/publisher.key.new: is a secret that others may read (mode 644)", "run: chmod 600"]),
+    Obstacle(
+        programs: [.publisher],
+        arrangement: overlay(
+            "publisher", "plainreplybindurl = tcp://127.0.0.1:*\\nplainallow = 127.0.0.1\\nauth = yes\\nauthtoken = one")
+            + " && chmod 644 f2bc.local",
+        status: 78,
+        words: [
+            "FOLDER/f2bc.local: holds authtoken, a secret that everyone on this host may read (mode 644)", "chmod o= FOLDER/f2bc.local",
+        ]),
+    Obstacle(
         programs: all, arrangement: "chmod 777 keys", status: 78,
         words: ["FOLDER/keys: is a folder of keys that others may change", "run: chmod go-w FOLDER/keys"]),
     Obstacle(

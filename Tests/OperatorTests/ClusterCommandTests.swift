@@ -135,6 +135,69 @@ private struct Cluster {
         try cluster.fail("fail2ban-cluster authorize web3 -c web1.conf -- '\(new)'", status: .failed, "web2 has this key already")
     }
 
+    @Test func aSecondKeyIsValidBesideTheFirstUntilThePrintedCommandTakesItAway() throws {
+        let cluster = try Cluster()
+        _ = try cluster.succeed("fail2ban-cluster init -c web1.conf")
+        let (old, new) = (try KeyPair.generate().publicKey, try KeyPair.generate().publicKey)
+        _ = try cluster.succeed("fail2ban-cluster authorize web2 --roles subscriber -c web1.conf -- '\(old)'")
+        let web2 = try #require(Hostname("web2"))
+        let output = try cluster.succeed(addKeyCommand(web2, new) + " -c web1.conf")
+        #expect(output.hasPrefix("authorised web2 as subscriber with this key too; its old key stays valid until:\n"))
+        #expect(try cluster.hosts.dropFirst().map(\.key) == [old, new])
+        #expect(try cluster.hosts.dropFirst().map(\.roles) == [[.subscriber], [.subscriber]])
+        try cluster.fail(addKeyCommand(web2, new) + " -c web1.conf", status: .failed, "nothing was changed")
+        let third = try KeyPair.generate().publicKey
+        try cluster.fail(addKeyCommand(web2, third) + " -c web1.conf", status: .failed, revokeKeyCommand(web2, old))
+        let command = try #require(output.split(separator: "\n").last)
+        let revoked = try cluster.succeed(command + " -c web1.conf")
+        #expect(revoked == "revoked the key \(old) of web2, which goes on with \(new)\n")
+        #expect(try cluster.hosts.dropFirst().map(\.key) == [new])
+        try cluster.fail(command + " -c web1.conf", status: .failed, "does not have this key; nothing was changed")
+        try cluster.fail(
+            revokeKeyCommand(web2, new) + " -c web1.conf", status: .failed, "this is the only key of web2; nothing was changed")
+        try cluster.fail(addKeyCommand(try #require(Hostname("web3")), old) + " -c web1.conf", status: .failed, "Run it without --add")
+        #expect(try cluster.hosts.dropFirst().map(\.key) == [new])
+    }
+
+    @Test func aReplacementSaysWhatToDoNextAndNothingHasChangedYet() throws {
+        let cluster = try Cluster()
+        _ = try cluster.succeed("fail2ban-cluster init -c web1.conf; fail2ban-cluster keygen -c web2.conf")
+        let before = try cluster.succeed("cat keys2/host.key keys1/publisher.key")
+        let output = try cluster.succeed("fail2ban-cluster rekey -c web2.conf")
+        #expect(
+            output.hasPrefix("wrote \(cluster.path)/keys2/host.key.new\nwrote \(cluster.path)/keys2/host.pub.new\nNothing has changed yet"))
+        let key = try cluster.succeed("cat keys2/host.pub.new").dropLast()
+        #expect(output.contains("fail2ban-cluster authorize web2 --add '\(key)'\n"))
+        #expect(output.contains("fail2ban-cluster rekey --finish -c \(cluster.path)/web2.conf\n"))
+        let publisher = try cluster.succeed("fail2ban-cluster rekey --publisher -c web1.conf")
+        #expect(
+            publisher.hasPrefix(
+                "wrote \(cluster.path)/keys1/publisher.key.new\nwrote \(cluster.path)/keys1/publisher.pub\nNothing has changed"))
+        #expect(try cluster.succeed("cat keys2/host.key keys1/publisher.key") == before)
+        try cluster.fail("fail2ban-cluster rekey --publisher -c web2.conf", status: .configuration, "no [publisher] section")
+    }
+
+    @Test func thereIsNothingToFinishThatWasNotBegun() throws {
+        let cluster = try Cluster()
+        try cluster.fail("fail2ban-cluster rekey -c web2.conf", status: .configuration, "run: fail2ban-cluster keygen")
+        _ = try cluster.succeed("fail2ban-cluster init -c web1.conf")
+        let before = try cluster.succeed("cd keys1; cat *")
+        try cluster.fail("fail2ban-cluster rekey --finish -c web1.conf", status: .failed, "Begin with: fail2ban-cluster rekey.")
+        try cluster.fail("fail2ban-cluster rekey --publisher --finish -c web1.conf", status: .failed, "fail2ban-cluster rekey --publisher")
+        #expect(try cluster.succeed("cd keys1; cat *") == before)
+    }
+
+    @Test func aPublisherThatDoesNotRunTakesItsNewKeyAtItsStart() throws {
+        let cluster = try Cluster()
+        _ = try cluster.succeed("fail2ban-cluster init -c web1.conf; fail2ban-cluster rekey --publisher -c web1.conf")
+        let next = try cluster.succeed("tail -1 keys1/publisher.pub; cat keys1/publisher.key.new")
+        // Where a daemon of this machine has the default's pid file, it is not this cluster's.
+        _ = try cluster.succeed("echo 'pidfile = \(cluster.path)/publisher.pid' >> web1.conf")
+        _ = try cluster.succeed("fail2ban-cluster rekey --publisher --finish -c web1.conf")
+        #expect(try cluster.succeed("cat keys1/publisher.pub keys1/publisher.key") == next)
+        #expect(try cluster.succeed("ls keys1") == "authorized_hosts\nhost.key\nhost.pub\npublisher.key\npublisher.pub\n")
+    }
+
     @Test func aRevokedHostIsGoneAndCannotBeRevokedTwice() throws {
         let cluster = try Cluster()
         _ = try cluster.succeed("fail2ban-cluster init -c web1.conf")

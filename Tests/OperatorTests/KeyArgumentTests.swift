@@ -34,6 +34,17 @@ import ZeroMQ
         }
     }
 
+    @Test(arguments: dashes)
+    func aKeyThatIsAnOptionsValueStaysWhereItIs(_ key: String) throws {
+        for arguments in [
+            ["revoke", "web1", "--key", key], ["revoke", "--key", key, "web1", "-c", "/x.conf"], ["revoke", "web1", "--key=\(key)"],
+        ] {
+            let command = try #require(try OperatorProgram.parseAsRoot(keyLast(arguments)) as? RevokeCommand)
+            #expect(command.key?.z85 == key)
+            #expect(command.host.description == "web1")
+        }
+    }
+
     @Test func anOptionThatCouldBeAKeyStaysAnOption() throws {
         let option = "--config=/etc/fail2ban-cluster/other.conf"
         let longer = "--config=/etc/fail2ban-cluster/xxxx.conf"
@@ -54,6 +65,8 @@ import ZeroMQ
     @Test(arguments: [
         ["authorize", "web1", "nonsense"], ["authorize", "web_1", dashes[0]], ["authorize", "web1"], ["authorize", "web1", dashes[0], "x"],
         ["authorize", "web1", dashes[0], "--roles", "admin"], ["authorize", "web1", dashes[0], "--roles", ""], ["revoke"], ["nothing"],
+        ["revoke", "web1", "--key", "nonsense"], ["revoke", "web1", "--key="], ["revoke", "web1", "--key"],
+        ["revoke", "web1", "--withdraw", "--key", dashes[0]], ["authorize", "web1", dashes[0], "--add", "--roles", "operator"],
     ])
     func aWrongCommandLineIsAUsageError(_ arguments: [String]) {
         do {

@@ -177,4 +177,23 @@ import Wire
         #expect(first && !second, "only the first ends the silence")
         #expect(watch.deadline == now + SilenceWatch.limit)
     }
+
+    @Test func whileAKeyIsReplacedASilenceIsShorterAndTriesFollowAtTheSamePace() {
+        var random = SeededGenerator(seed: 1)
+        var watch = SilenceWatch(now: start)
+        watch.hasSeveralKeys = true
+        _ = watch.heard(now: start)
+        #expect(watch.deadline == start + .seconds(4))
+        var now = watch.deadline
+        #expect(watch.advance(now: now, using: &random) == .renew(isFirst: true))
+        for _ in 0..<20 {
+            let pause = now.duration(to: watch.deadline)
+            #expect(pause >= .seconds(3) && pause <= .seconds(5))
+            now = watch.deadline
+            #expect(watch.advance(now: now, using: &random) == .renew(isFirst: false))
+        }
+        watch.hasSeveralKeys = false
+        let isBack = watch.heard(now: now)
+        #expect(isBack && watch.deadline == now + SilenceWatch.limit)
+    }
 }

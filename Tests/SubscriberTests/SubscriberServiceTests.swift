@@ -126,8 +126,9 @@ private struct Publisher: ~Copyable {
                 let stuck = ClientEnforcer(
                     program: ["sh", "-c", "printf 'Fail2Ban\\n\\nfail2ban> '; read line; exec sleep 1000", "x"], jail: .cluster, log: quiet)
                 let context = try Context()
-                let source = try BroadcastSource(in: context, endpoints: settings.publishers, own: own, publisher: server)
-                let client = RequestClient(in: context, endpoints: [requestEndpoint], own: own, server: server)
+                let keys = ClientKeys(own: own, server: server)
+                let source = try BroadcastSource(in: context, endpoints: settings.publishers) { keys }
+                let client = RequestClient(in: context, endpoints: [requestEndpoint]) { keys }
                 var service = SubscriberService(
                     source: source, client: client, protection: try Protection(settings, now: .now, log: quiet), enforcers: [log, stuck],
                     settings: settings,

@@ -67,7 +67,7 @@ public struct LoopbackCluster: Sendable {
             \(publisherKeys)
 
             """
-        try publisher.write(toFile: file, atomically: true, encoding: .utf8)
+        try writeConfiguration(publisher, to: file)
         try "".write(toFile: directory + "/fail2ban.log", atomically: true, encoding: .utf8)
         try await program("fail2ban-cluster", "init", "-c", file)
         let probe = try KeyPair.generate()
@@ -88,7 +88,7 @@ public struct LoopbackCluster: Sendable {
                 fail2banlogpath = \(directory)/fail2ban.log
 
                 """
-            try (publisher + monitor).write(toFile: file, atomically: true, encoding: .utf8)
+            try writeConfiguration(publisher + monitor, to: file)
             try await program("fail2ban-monitor", "start", "-c", file)
             let result = try await body(cluster)
             try await program("fail2ban-monitor", "stop", "-c", file)
@@ -99,6 +99,12 @@ public struct LoopbackCluster: Sendable {
             _ = try? await program("fail2ban-publisher", "stop", "-c", file)
             throw error
         }
+    }
+
+    /// Writes the configuration, which may hold tokens.
+    private static func writeConfiguration(_ text: String, to file: String) throws {
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        guard chmod(file, 0o600) == 0 else { throw LabError(command: "chmod \(file)", output: LabOutput(text: "", exitCode: Int(errno))) }
     }
 
     private init(directory: String, probe: KeyPair, publisher: PublicKey) {

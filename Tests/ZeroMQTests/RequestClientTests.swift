@@ -7,7 +7,7 @@ import ZeroMQ
 /// The context, the handler and a ROUTER with CURVE of a test, with one loop for all.
 private struct Publisher: ~Copyable {
     let context: Context
-    let pair: KeyPair
+    var pair: KeyPair
     var authenticator: Authenticator
     var socket: Socket?
     var endpoint = "tcp://127.0.0.1:0"
@@ -40,8 +40,8 @@ private struct Publisher: ~Copyable {
     }
 
     func client(_ endpoints: [String]? = nil, _ timing: RetryTiming = Publisher.timing) throws -> RequestClient {
-        RequestClient(
-            in: context, endpoints: endpoints ?? [endpoint], own: try KeyPair.generate(), server: pair.publicKey, timing: timing)
+        let keys = ClientKeys(own: try KeyPair.generate(), server: pair.publicKey)
+        return RequestClient(in: context, endpoints: endpoints ?? [endpoint], timing: timing) { keys }
     }
 
     /// Turns the loop until the client has its answer; what arrives at the server meanwhile is given to `answer`.
@@ -177,6 +177,68 @@ private struct Publisher: ~Copyable {
         publisher.admits = true
         let answer = try publisher.run(&client) { publisher, request in try publisher.reply(to: request, [bytes("ACK")]) }
         #expect(answer.frames == [bytes("ACK")])
+    }
+
+    @Test func aServerThatComesBackWithItsNextKeyAnswersTheClientThatKnowsBoth() throws {
+        var publisher = try Publisher.started()
+        let (old, new) = (publisher.pair, try KeyPair.generate())
+        let keys = ClientKeys(own: try KeyPair.generate(), server: old.publicKey, nextServer: new.publicKey)
+        var client = RequestClient(in: publisher.context, endpoints: [publisher.endpoint], timing: Publisher.timing) { keys }
+        for pair in [old, new, old] {
+            try publisher.stop()
+            publisher.pair = pair
+            try publisher.start()
+            for text in ["first", "second"] {
+                try client.send(now: .now) { [bytes(text)] }
+                let answer = try publisher.run(&client) { publisher, request in
+                    try publisher.reply(to: request, [bytes("ACK")] + request.frames.dropFirst(2))
+                }
+                #expect(answer.frames == [bytes("ACK"), bytes(text)])
+            }
+        }
+    }
+
+    @Test func aKeyThatIsReplacedWhileARequestFailsIsTakenUpByItsNextTry() throws {
+        var publisher = try Publisher.started()
+        let server = publisher.pair.publicKey
+        var keys = ClientKeys(own: try KeyPair.generate(), server: try KeyPair.generate().publicKey)
+        var client = RequestClient(in: publisher.context, endpoints: [publisher.endpoint], timing: Publisher.timing) { keys }
+        try client.send(now: .now) { [bytes("hello")] }
+        let deadline = client.deadline
+        #expect(try client.advance(now: try #require(deadline)) == nil)
+        keys = ClientKeys(own: try KeyPair.generate(), server: server)
+        let answer = try publisher.run(&client) { publisher, request in try publisher.reply(to: request, [bytes("ACK")]) }
+        #expect(answer.frames == [bytes("ACK")])
+    }
+
+    @Test func whatWaitsOnAConnectionWhoseKeyIsReplacedIsSentAgainAtOnceAndNothingElseIs() throws {
+        var publisher = try Publisher.started()
+        let server = publisher.pair.publicKey
+        let (old, new) = (try KeyPair.generate(), try KeyPair.generate())
+        var keys = ClientKeys(own: old, next: new, server: server)
+        // No answer is ever late here: what is sent again is so because of the keys.
+        let patient = RetryTiming(answerTimeout: .seconds(1000))
+        var client = RequestClient(in: publisher.context, endpoints: [publisher.endpoint], timing: patient) { keys }
+        try client.send(now: .now) { [bytes("hello")] }
+        var senders: [[UInt8]] = []
+        while senders.count < 1 {
+            var polled = PollSet()
+            publisher.authenticator.add(to: &polled)
+            try polled.wait(until: .now + .milliseconds(20))
+            try publisher.authenticator.answerWaiting { _ in .admit(userID: "web1") }
+            if let request = try publisher.socket?.receive() { senders.append(request.frames[0]) }
+        }
+        try client.renewKeys(now: .now)
+        keys = ClientKeys(own: new, server: server)
+        try client.renewKeys(now: .now)
+        let answer = try publisher.run(&client) { publisher, request in
+            senders.append(request.frames[0])
+            try publisher.reply(to: request, [bytes("ACK")])
+        }
+        #expect(answer.frames == [bytes("ACK")])
+        #expect(Set(senders).count == 2 && senders.count == 2)
+        try client.renewKeys(now: .now)
+        #expect(client.isIdle == true)
     }
 
     @Test func aRequestGivenUpLeavesNothingUnderWayAndTheNextOneWorks() throws {

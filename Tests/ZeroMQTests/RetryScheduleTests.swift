@@ -81,6 +81,20 @@ private struct Constant: RandomNumberGenerator {
         #expect(asked == [0, 1, 2, 0].map { RetrySchedule.Action.transmit(endpoint: $0) })
     }
 
+    @Test func aRoundIsOverWhenTheFirstEndpointIsNextAgainWhateverKeptTheOthersFromAnswering() {
+        var random = middle
+        var schedule = RetrySchedule(exact, endpoints: 2)
+        _ = schedule.begin(now: start)
+        #expect(schedule.failed(now: start, using: &random) == .disconnect)
+        #expect(schedule.rounds == 0)
+        _ = schedule.begin(now: start)
+        schedule.answered()
+        schedule.postpone(now: start, toNextEndpoint: true, using: &random)
+        #expect(schedule.rounds == 1)
+        schedule.postpone(now: start, toNextEndpoint: false, using: &random)
+        #expect(schedule.rounds == 1)
+    }
+
     @Test func theEndpointThatAnsweredIsAskedNextTime() {
         var random = middle
         var schedule = RetrySchedule(exact, endpoints: 2)

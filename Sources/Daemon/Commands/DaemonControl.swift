@@ -19,6 +19,13 @@ struct DaemonControl {
         self.configuration = configuration
     }
 
+    /// The daemon of a section; all three are named after theirs.
+    init(_ section: Configuration.Section, _ configuration: Configuration) {
+        programName = "fail2ban-\(section.rawValue)"
+        self.section = section
+        self.configuration = configuration
+    }
+
     /// The pid file, also of a daemon whose section is gone.
     var pidfile: String { configuration.pidfile(of: section) ?? "" }
 

@@ -80,7 +80,7 @@ public struct AuthorizedHosts: Hashable, Sendable {
     @discardableResult
     public mutating func authorize(_ host: Host) throws(KeyOfAnotherHost) -> [Host] {
         if let owner = byKey[host.key], owner.name != host.name { throw KeyOfAnotherHost(name: owner.name) }
-        let replaced = hosts.filter { $0.name == host.name }
+        let replaced = hosts(named: host.name)
         let line = Line(text: host.line, host: host)
         if let place = lines.firstIndex(where: { $0.host?.name == host.name }) {
             lines[place] = line
@@ -92,12 +92,44 @@ public struct AuthorizedHosts: Hashable, Sendable {
         return replaced
     }
 
+    /// Gives a host that has a line another key beside its own, with the same roles and addresses.
+    ///
+    /// - Returns: Whether something changed; not when the host has the key already.
+    /// - Throws: ``KeyOfAnotherHost`` when the key is another host's; nothing has changed then.
+    public mutating func addKey(_ key: PublicKey, to name: Hostname) throws(KeyOfAnotherHost) -> Bool {
+        if let owner = byKey[key], owner.name != name { throw KeyOfAnotherHost(name: owner.name) }
+        guard byKey[key] == nil, let place = lines.lastIndex(where: { $0.host?.name == name }), var host = lines[place].host else {
+            return false
+        }
+        host.key = key
+        host.addresses = addresses(of: name)
+        lines.insert(Line(text: host.line, host: host), at: place + 1)
+        index()
+        return true
+    }
+
+    /// Takes out the line of a key.
+    public mutating func removeKey(_ key: PublicKey) {
+        lines.removeAll { $0.host?.key == key }
+        index()
+    }
+
+    /// The lines of a host.
+    public func hosts(named name: Hostname) -> [Host] { hosts.filter { $0.name == name } }
+
+    /// What all lines of a host say that must never be banned.
+    public func addresses(of name: Hostname) -> [Address] {
+        hosts(named: name).flatMap(\.addresses).reduce(into: []) { all, address in
+            if !all.contains(address) { all.append(address) }
+        }
+    }
+
     /// Takes out all lines of a host.
     ///
     /// - Returns: The lines; empty when the host has none.
     @discardableResult
     public mutating func remove(_ name: Hostname) -> [Host] {
-        let removed = hosts.filter { $0.name == name }
+        let removed = hosts(named: name)
         lines.removeAll { $0.host?.name == name }
         index()
         return removed

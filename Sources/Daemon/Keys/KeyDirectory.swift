@@ -5,7 +5,8 @@ import Wire
 import ZeroMQ
 
 /// `keydir`: `host.key` and `host.pub` are this host's, `publisher.pub` is the publisher's; on the publisher's host there are
-/// `publisher.key` and `authorized_hosts` too.
+/// `publisher.key` and `authorized_hosts` too. While a key is replaced, the new one is beside it under a name that ends with `.new`, and
+/// `publisher.pub` has two lines.
 ///
 /// Everything is read anew by each call. Secrets that others may read, and files or a folder that others may change, are refused with the
 /// command that mends it.
@@ -17,23 +18,30 @@ public struct KeyDirectory: Hashable, Sendable {
 
     public init(_ path: String) { self.path = path }
 
-    private var hostKey: KeyFile { file("host.key", .secret, "run: fail2ban-cluster keygen") }
-    private var hostPublicKey: KeyFile { file("host.pub", .open, "run: fail2ban-cluster keygen") }
-    private var publisherKey: KeyFile { file("publisher.key", .secret, "on the publisher's host run: fail2ban-cluster init") }
-    private var publisherPublic: KeyFile { file("publisher.pub", .open, "copy it from the folder of keys of the publisher's host") }
+    var hostKey: KeyFile { file("host.key", .secret, "run: fail2ban-cluster keygen") }
+    var hostPublicKey: KeyFile { file("host.pub", .open, "run: fail2ban-cluster keygen") }
+    var nextHostKey: KeyFile { file("host.key.new", .secret, "run: fail2ban-cluster rekey") }
+    var nextHostPublicKey: KeyFile { file("host.pub.new", .open, "run: fail2ban-cluster rekey") }
+    var publisherKey: KeyFile { file("publisher.key", .secret, "on the publisher's host run: fail2ban-cluster init") }
+    var publisherPublic: KeyFile { file("publisher.pub", .open, "copy it from the folder of keys of the publisher's host", mostKeys: 2) }
+    var nextPublisherKey: KeyFile { file("publisher.key.new", .secret, "run: fail2ban-cluster rekey --publisher") }
     private var authorized: KeyFile { file("authorized_hosts", .open, "it is on the publisher's host; there run: fail2ban-cluster init") }
 
-    private func file(_ name: String, _ kind: KeyFile.Kind, _ origin: String) -> KeyFile {
-        KeyFile(path: "\(path)/\(name)", kind: kind, origin: origin)
+    private func file(_ name: String, _ kind: KeyFile.Kind, _ origin: String, mostKeys: Int = 1) -> KeyFile {
+        KeyFile(path: "\(path)/\(name)", kind: kind, origin: origin, mostKeys: mostKeys)
     }
 
     /// This host's key pair; its public half is computed, so that `host.pub` need not be trusted.
     public func hostKeys() throws(ConfigurationError) -> KeyPair { try pair(of: hostKey) }
 
-    /// What the publisher proves to be.
-    public func publisherPublicKey() throws(ConfigurationError) -> PublicKey {
+    /// What this host's key is to be replaced by; `nil` when it is not.
+    public func nextHostKeys() throws(ConfigurationError) -> KeyPair? { nextHostKey.isThere ? try pair(of: nextHostKey) : nil }
+
+    /// What the publisher proves to be; while its key is replaced it may prove to be the second one too.
+    public func publisherPublicKeys() throws(ConfigurationError) -> (current: PublicKey, next: PublicKey?) {
         try check()
-        return try publisherPublic.readKey { PublicKey(z85: $0) }
+        let keys = try publisherPublic.readKeys { PublicKey(z85: $0) }
+        return (keys[0], keys.dropFirst().first)
     }
 
     /// What the publisher proves itself with.
@@ -51,7 +59,7 @@ public struct KeyDirectory: Hashable, Sendable {
     /// Changes when `authorized_hosts` does; `nil` while there is none.
     public var authorizedHostsStamp: FileStamp? { FileStamp(path: authorized.path) }
 
-    private func pair(of file: KeyFile) throws(ConfigurationError) -> KeyPair {
+    func pair(of file: KeyFile) throws(ConfigurationError) -> KeyPair {
         try check()
         let secret = try file.readKey { SecretKey(z85: $0) }
         do {
@@ -89,12 +97,13 @@ extension KeyDirectory {
     /// - Throws: When `publisher.pub` is another publisher's: the host belongs to a cluster already.
     public func makePublisherKeys() throws(ConfigurationError) -> Made { try make(publisherKey, publisherPublic) }
 
-    private func make(_ secret: KeyFile, _ open: KeyFile) throws(ConfigurationError) -> Made {
+    /// - Parameter predecessor: The secret whose place the new one is to take, if any.
+    func make(_ secret: KeyFile, _ open: KeyFile, after predecessor: KeyFile? = nil) throws(ConfigurationError) -> Made {
         try makeFolder()
         try check()
         var paths: [String] = []
-        if access(secret.path, F_OK) != 0 {
-            guard access(open.path, F_OK) != 0 else {
+        if !secret.isThere {
+            guard !open.isThere else {
                 throw ConfigurationError(
                     [
                         ConfigurationProblem(
@@ -102,14 +111,14 @@ extension KeyDirectory {
                             hint: "if nothing needs it any more, remove it first")
                     ], exitStatus: .failed)
             }
-            try secret.create(try newSecret() + "\n")
+            try secret.create(try newSecret() + "\n", after: predecessor)
             paths.append(secret.path)
         }
         let keys = try pair(of: secret)
-        if access(open.path, F_OK) != 0 {
+        if !open.isThere {
             try open.create(keys.publicKey.z85 + "\n")
             paths.append(open.path)
-        } else if try open.readKey({ PublicKey(z85: $0) }) != keys.publicKey {
+        } else if try !open.readKeys({ PublicKey(z85: $0) }).contains(keys.publicKey) {
             throw ConfigurationError(
                 [
                     ConfigurationProblem(
@@ -120,7 +129,7 @@ extension KeyDirectory {
         return Made(keys: keys, paths: paths)
     }
 
-    private func newSecret() throws(ConfigurationError) -> String {
+    func newSecret() throws(ConfigurationError) -> String {
         do {
             return try KeyPair.generate().secretKey.z85
         } catch {
@@ -135,23 +144,30 @@ extension KeyDirectory {
         creating: Bool = false, _ change: (inout AuthorizedHosts) throws -> Result
     ) throws -> Result {
         if creating { try makeFolder() }
-        // The lock is the folder's, since the file is another one after each change. It ends with its descriptor.
+        return try locked {
+            let isNew = creating && !authorized.isThere
+            let before = isNew ? AuthorizedHosts.withHeading : try authorizedHosts()
+            var after = before
+            let result = try change(&after)
+            if isNew || after != before { try authorized.replace(after.text) }
+            return result
+        }
+    }
+
+    /// Runs `body` while no other process changes the folder.
+    func locked<Result>(_ body: () throws -> Result) throws -> Result {
+        // The lock is the folder's, since a file is another one after each change. It ends with its descriptor.
         guard let lock = OwnedDescriptor(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) else {
-            if errno == ENOENT { _ = try authorizedHosts() }
+            if errno == ENOENT { return try body() }
             throw ConfigurationError.system(path, "cannot be opened")
         }
         while flock(lock.number, LOCK_EX) != 0 {
             guard errno == EINTR else { throw ConfigurationError.system(path, "cannot be locked") }
         }
-        let isNew = creating && access(authorized.path, F_OK) != 0
-        let before = isNew ? AuthorizedHosts.withHeading : try authorizedHosts()
-        var after = before
-        let result = try change(&after)
-        if isNew || after != before { try authorized.replace(after.text) }
-        return result
+        return try body()
     }
 
-    private func makeFolder() throws(ConfigurationError) {
+    func makeFolder() throws(ConfigurationError) {
         guard mkdir(path, 0o755) != 0 else {
             // Whatever the umask: the secrets in it are 0600.
             chmod(path, 0o755)

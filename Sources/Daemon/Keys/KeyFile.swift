@@ -20,6 +20,8 @@ struct KeyFile {
     let kind: Kind
     /// What to do when it is missing.
     let origin: String
+    /// How many keys it may hold.
+    var mostKeys = 1
 
     /// The text of the file.
     ///
@@ -55,20 +57,43 @@ struct KeyFile {
     }
 
     /// The one line of a key file, checked by `key`.
-    func readKey<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> Key {
+    func readKey<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> Key { try readKeys(key)[0] }
+
+    /// The lines of a key file, each checked by `key`: one, or as many as it may hold.
+    func readKeys<Key>(_ key: (String) -> Key?) throws(ConfigurationError) -> [Key] {
         let words = try read(longest: 4096).split { $0.isWhitespace }
+        let keys = words.compactMap { key(String($0)) }
         // What it holds instead is not shown: it may be a secret.
-        guard words.count == 1, let key = key(String(words[0])) else {
-            throw problem("holds no key", allowed: "one line of 40 characters of Z85", hint: origin)
+        guard (1...mostKeys).contains(words.count), keys.count == words.count else {
+            let several = mostKeys == 1 ? "" : ", or two while one key replaces the other"
+            throw problem("holds no key", allowed: "one line of 40 characters of Z85" + several, hint: origin)
         }
-        return key
+        return keys
+    }
+
+    /// Whether there is something under its name.
+    var isThere: Bool { FileStamp(path: path) != nil }
+
+    /// Gives the file the name of another one, in place of that.
+    func move(to other: KeyFile) throws(ConfigurationError) {
+        guard rename(path, other.path) == 0 else { throw systemProblem("cannot be renamed to \(other.path)") }
+        try syncFolder()
+    }
+
+    /// Removes the file if it is there.
+    func remove() throws(ConfigurationError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw systemProblem("cannot be removed") }
+        try syncFolder()
     }
 
     /// Makes the file with this text; after a crash it is there whole or not at all.
     ///
+    /// - Parameter predecessor: Whose place it is to take, and whose owner it gets, if there is one.
     /// - Throws: When it exists; what is there stays.
-    func create(_ text: String) throws(ConfigurationError) {
-        let temporary = try writeTemporary(text, mode: kind.mode, owner: nil)
+    func create(_ text: String, after predecessor: KeyFile? = nil) throws(ConfigurationError) {
+        var old = stat()
+        let owner = predecessor.flatMap { stat($0.path, &old) == 0 ? (old.st_uid, old.st_gid) : nil }
+        let temporary = try writeTemporary(text, mode: kind.mode, owner: owner)
         defer { unlink(temporary) }
         // Unlike rename, link never replaces a file.
         guard link(temporary, path) == 0 else {

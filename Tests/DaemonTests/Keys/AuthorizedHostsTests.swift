@@ -107,6 +107,37 @@ func hostname(_ text: String) throws -> Hostname { try #require(Hostname(text)) 
         }
     }
 
+    @Test func aSecondKeyIsAddedBehindTheFirstWithItsRolesAndAllAddressesAndTakesNothingAway() throws {
+        let before = try parse("web1 operator \(SampleKey.one) 192.0.2.1\nweb2 monitor \(SampleKey.two)\n")
+        var hosts = before
+        let added = try hosts.addKey(try publicKey(SampleKey.dash), to: try hostname("web1"))
+        #expect(added)
+        #expect(
+            hosts.text == """
+                web1 operator \(SampleKey.one) 192.0.2.1
+                web1 operator \(SampleKey.dash) 192.0.2.1
+                web2 monitor \(SampleKey.two)
+
+                """)
+        #expect(try parse(hosts.text) == hosts)
+        #expect(!hosts.takesAway(from: before))
+        let oneMore = hosts
+        hosts.removeKey(try publicKey(SampleKey.one))
+        #expect(hosts.text == "web1 operator \(SampleKey.dash) 192.0.2.1\nweb2 monitor \(SampleKey.two)\n")
+        #expect(hosts.host(with: try publicKey(SampleKey.one)) == nil)
+        #expect(hosts.takesAway(from: oneMore))
+    }
+
+    @Test func aSecondKeyNeedsAFirstOneAndMayBeNobodyElses() throws {
+        var hosts = try parse(file)
+        for (key, name) in [(SampleKey.two, "web4"), (SampleKey.one, "web1")] {
+            let isAdded = try hosts.addKey(try publicKey(key), to: try hostname(name))
+            #expect(!isAdded)
+        }
+        #expect(throws: KeyOfAnotherHost.self) { _ = try hosts.addKey(try publicKey(SampleKey.one), to: try hostname("web2")) }
+        #expect(hosts.text == file)
+    }
+
     @Test func allThatIsWrongIsSaidWithItsPlace() {
         let text = """
             web1 monitor \(SampleKey.one)

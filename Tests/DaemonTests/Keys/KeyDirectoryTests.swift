@@ -39,7 +39,7 @@ private struct Folder {
         let publisher = try directory.makePublisherKeys()
         #expect(host.paths == ["\(directory.path)/host.key", "\(directory.path)/host.pub"])
         #expect(try directory.hostKeys().publicKey == host.keys.publicKey)
-        #expect(try directory.publisherPublicKey() == publisher.keys.publicKey)
+        #expect(try directory.publisherPublicKeys() == (publisher.keys.publicKey, nil))
         #expect(try KeyPair(secretKey: directory.publisherSecretKey()).publicKey == publisher.keys.publicKey)
         #expect(folder.text("host.pub") == host.keys.publicKey.z85 + "\n")
         for name in ["host.key", "publisher.key"] { #expect(folder.mode(name) == 0o600) }
@@ -70,7 +70,7 @@ private struct Folder {
         try folder.write("publisher.pub", SampleKey.one + "\n")
         #expect(throws: ConfigurationError.self) { try folder.directory.makePublisherKeys() }
         #expect(folder.mode("publisher.key") == nil)
-        #expect(try folder.directory.publisherPublicKey().z85 == SampleKey.one)
+        #expect(try folder.directory.publisherPublicKeys().current.z85 == SampleKey.one)
     }
 
     @Test func halvesThatDoNotBelongTogetherAreAnError() throws {
@@ -101,7 +101,7 @@ private struct Folder {
         var error = #expect(throws: ConfigurationError.self) { try folder.directory.authorizedHosts() }
         #expect(error?.description.hasSuffix("run: chmod go-w \(folder.directory.path)/authorized_hosts") == true)
         #expect(chmod(folder.directory.path, 0o777) == 0)
-        error = #expect(throws: ConfigurationError.self) { try folder.directory.publisherPublicKey() }
+        error = #expect(throws: ConfigurationError.self) { try folder.directory.publisherPublicKeys() }
         #expect(error?.description.hasSuffix("run: chmod go-w \(folder.directory.path)") == true)
     }
 
@@ -109,7 +109,7 @@ private struct Folder {
         let folder = try Folder()
         let directory = folder.directory
         for (read, hint) in [
-            ({ _ = try directory.hostKeys() }, "fail2ban-cluster keygen"), ({ _ = try directory.publisherPublicKey() }, "copy it"),
+            ({ _ = try directory.hostKeys() }, "fail2ban-cluster keygen"), ({ _ = try directory.publisherPublicKeys() }, "copy it"),
             ({ _ = try directory.publisherSecretKey() }, "fail2ban-cluster init"),
             ({ _ = try directory.authorizedHosts() }, "fail2ban-cluster init"),
             ({ try directory.changeAuthorizedHosts { _ in } }, "fail2ban-cluster init"),

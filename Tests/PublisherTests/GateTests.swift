@@ -1,0 +1,95 @@
+// Stage 2: who is admitted to which endpoint, by the file of keys, and what is said of those who are not.
+
+import Daemon
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+import Wire
+import ZeroMQ
+
+@testable import Publisher
+
+/// What a gate logged.
+private final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+
+    func append(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+private struct Recorder: LogHandler {
+    let lines: LogLines
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.append("\(event.level): \(event.message)") }
+}
+
+@Suite struct GateTests {
+    private let folder: TemporaryFolder
+    private let lines = LogLines()
+    private let (first, second, other): (PublicKey, PublicKey, PublicKey)
+
+    init() throws {
+        folder = try TemporaryFolder()
+        (first, second, other) = (try KeyPair.generate().publicKey, try KeyPair.generate().publicKey, try KeyPair.generate().publicKey)
+    }
+
+    private func authorize(_ text: String) throws { try folder.write("keys/authorized_hosts", text) }
+
+    private func gate() throws -> Gate {
+        let lines = lines
+        return try Gate(
+            keys: KeyDirectory(folder("keys")), plainAllow: [], logger: Logger(label: "test") { _ in Recorder(lines: lines) })
+    }
+
+    private func credentials(
+        _ key: PublicKey, at domain: String = PublisherSockets.Domain.requests, from address: String = "192.0.2.66"
+    ) -> Authenticator.Credentials {
+        Authenticator.Credentials(domain: domain, peerAddress: address, mechanism: .curve(key))
+    }
+
+    @Test func aHostIsAdmittedWithEachOfItsKeysUntilOneIsTakenAway() throws {
+        try authorize("web1 monitor \(first)\nweb1 monitor \(second)\n")
+        var gate = try gate()
+        let before = [first, second].map { gate.verdict(credentials($0)) }
+        #expect(before == [.admit(userID: "web1"), .admit(userID: "web1")])
+        try authorize("web1 monitor \(second)\n")
+        gate.reload()
+        let (isRevoked, after) = (gate.takeRevocation(), [first, second].map { gate.verdict(credentials($0)) })
+        #expect(isRevoked && after == [.refuse, .admit(userID: "web1")])
+    }
+
+    @Test func aSecondKeyEndsNobodysConnection() throws {
+        try authorize("web1 monitor \(first)\n")
+        var gate = try gate()
+        try authorize("web1 monitor \(first)\nweb1 monitor \(second)\n")
+        // Known as soon as it is used, without a look before.
+        let (verdict, isRevoked) = (gate.verdict(credentials(second)), gate.takeRevocation())
+        #expect(verdict == .admit(userID: "web1") && !isRevoked)
+    }
+
+    @Test func broadcastsAreForSubscribersAndOperators() throws {
+        try authorize("web1 monitor \(first)\nweb2 subscriber \(second)\nweb3 operator \(other)\n")
+        var gate = try gate()
+        let verdicts = [first, second, other].map { gate.verdict(credentials($0, at: PublisherSockets.Domain.broadcasts)) }
+        #expect(verdicts == [.refuse, .admit(userID: "web2"), .admit(userID: "web3")])
+    }
+
+    @Test func wrongKeysAreLoggedWithTheirAddressAndAFloodOfThemInOneLine() throws {
+        try authorize("web1 monitor \(first)\n")
+        var gate = try gate()
+        let verdicts = (1...1000).map { gate.verdict(credentials(other, from: "198.51.100.\($0 % 250)")) }
+        #expect(verdicts.allSatisfy { $0 == .refuse })
+        let warnings = lines.all.filter { $0.hasPrefix("warning") }
+        #expect(warnings == ["warning: refused a connection from 198.51.100.1: its key is not in authorized_hosts"])
+        #expect(!lines.all.contains { $0.contains(other.z85) })
+    }
+}
