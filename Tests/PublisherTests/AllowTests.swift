@@ -32,7 +32,7 @@ import Wire
 
     /// A host's report of what it does now; why each line was refused.
     mutating func report(_ events: Event..., now: Double = 0) throws -> [String] {
-        try events.flatMap { event in
+        events.flatMap { event in
             let report = Report(stream: "s\(ledger.pending.entries.count)-\(now)", now: at(now), entries: [.init(position: 9, event)])
             return ledger.take(report, from: event.host, term: term, now: at(now)).refused.map(\.reason)
         }
