@@ -22,6 +22,7 @@ struct PublisherService: ~Copyable {
     private var authenticator: Authenticator
     private var sockets: PublisherSockets
     private var ledger: Ledger
+    private var turnstile = Turnstile()
     private var plainReception: PlainReception
     private var syncDesk: SyncDesk
     private var broadcaster: Broadcaster
@@ -139,7 +140,9 @@ struct PublisherService: ~Copyable {
             ledger.review(as: host, now: clock.now, limit: TurnLimits.reviewed)
         }
         let rows = ledger.pending.entries.count
+        let beginning = ContinuousClock.now
         let trouble = try writePending()
+        turnstile.countJournal(took: .now - beginning)
         for list in ledger.takeComparedLists() { logger.info("\(list)") }
         try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
@@ -186,21 +189,37 @@ struct PublisherService: ~Copyable {
 
     private mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
         var answers: [Answer] = []
+        turnstile.beginTurn(now: .now)
         for _ in 0..<TurnLimits.requests {
-            guard ledger.pending.entries.count < TurnLimits.rows, let delivery = try sockets.requests.receive() else { break }
+            guard !turnstile.isTurnOver, ledger.pending.entries.count < TurnLimits.rows,
+                let delivery = try sockets.requests.receive()
+            else { break }
             let frames = delivery.frames
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
             let sender = delivery.userID.flatMap { Hostname($0) }
-            let outcome = Reception(hosts: gate.hosts).take(Array(frames[2...]), from: sender, ledger: &ledger, term: term, now: clock.now)
-            let message =
-                switch outcome {
-                case .answer(let message): noted(message)
-                case .sync(let request): sync(request)
-                }
+            let message = answer(to: Array(frames[2...]), from: sender)
             answers.append(Answer(envelope: Array(frames[..<2]), message: message))
         }
         return answers
+    }
+
+    /// What becomes of a request: its answer, once what it changed is on disk.
+    private mutating func answer(to frames: [[UInt8]], from sender: Hostname?) -> Message {
+        let start = ContinuousClock.now
+        if let sender, !turnstile.admits(sender, now: start) {
+            return noted(RequestRefusal(.busy, "\(sender) sends requests without waiting for answers").message(term: term))
+        }
+        let outcome = Reception(hosts: gate.hosts).take(frames, from: sender, ledger: &ledger, term: term, now: clock.now)
+        let message =
+            switch outcome {
+            case .answer(let message): noted(message)
+            case .sync(let request): sync(request)
+            }
+        if let sender {
+            turnstile.count(sender, bytes: frames.reduce(message.body.count) { $0 + $1.count }, took: .now - start)
+        }
+        return message
     }
 
     /// Says in the log that a host is slowed down.
@@ -222,7 +241,7 @@ struct PublisherService: ~Copyable {
 
     private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
         var answers: [[[UInt8]]] = []
-        for _ in 0..<TurnLimits.requests {
+        for _ in 0..<TurnLimits.plainRequests {
             guard let delivery = try sockets.receivePlain() else { break }
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts

@@ -4,6 +4,8 @@
 enum TurnLimits {
     /// Messages taken of a socket; the rest waits in libzmq's queues, which are bounded for each peer.
     static let requests = 256
+    /// The same of old clients: none of them may be asked to wait, since they take every `NAK` for the last word.
+    static let plainRequests = 32
     /// Rows that one transaction has before no further request is taken in its turn: some 50 ms of work. A request adds at most 16,000.
     static let rows = 10_000
     /// Addresses whose end is looked at, so that a million that fall due together don't stop the loop.

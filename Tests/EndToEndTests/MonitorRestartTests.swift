@@ -112,12 +112,6 @@ import Wire
 }
 
 extension LoopbackCluster {
-    /// The number of a running daemon, by its pid file.
-    fileprivate func pid(of daemon: String) throws -> pid_t {
-        let text = try String(contentsOfFile: "\(directory)/\(daemon).pid", encoding: .utf8)
-        return try #require(pid_t(text.dropLast()))
-    }
-
     /// What the monitor says that it missed.
     fileprivate var losses: [Substring] { log.split(separator: "\n").filter { $0.contains("may be lost") } }
 

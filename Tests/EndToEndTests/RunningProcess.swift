@@ -24,9 +24,14 @@ struct RunningProcess: Equatable, Sendable {
     }
 
     /// The memory that it has in RAM, in bytes.
-    var residentMemory: Int {
-        let line = file("status").split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+    var residentMemory: Int { kilobytes("VmRSS") * 1024 }
+
+    /// The same without what is of files, such as its program and the journal: what it has allocated, in bytes.
+    var anonymousMemory: Int { kilobytes("RssAnon") * 1024 }
+
+    private func kilobytes(_ name: String) -> Int {
+        let line = file("status").split(separator: "\n").first { $0.hasPrefix("\(name):") }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
     }
 
     private var stat: [Substring] { file("stat").split(separator: ")").last?.split(separator: " ") ?? [] }

@@ -8,6 +8,11 @@ import Wire
 import ZeroMQ
 
 extension LoopbackCluster {
+    /// The process of a daemon, by its pid file.
+    func pid(of daemon: String) throws -> pid_t {
+        try #require(pid_t(try String(contentsOfFile: "\(directory)/\(daemon).pid", encoding: .utf8).dropLast()))
+    }
+
     /// Starts the shipped subscriber, runs `body`, and stops it.
     ///
     /// - Parameters:
