@@ -89,6 +89,8 @@ final class Journal {
             for (stream, position) in batch.positions {
                 try place.execute(arguments: [stream.host.description, stream.name, Int64(position), now.milliseconds])
             }
+            let forget = try db.cachedStatement(sql: "DELETE FROM position WHERE host = ? AND stream = ?")
+            for stream in batch.forgotten { try forget.execute(arguments: [stream.host.description, stream.name]) }
         }
         lastRow = row
     }

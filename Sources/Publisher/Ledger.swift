@@ -8,6 +8,9 @@ import Wire
 /// The loop gives it every request that waits, writes ``pending`` in one transaction, calls ``commit()``, and only then answers and
 /// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone.
 struct Ledger {
+    /// Streams of one host whose positions are kept, the latest: a host begins one when it can't go on with the one before.
+    static let streamsPerHost = 64
+
     var admission: Admission
     private(set) var table: BanTable
     var holdsDesk: HoldsDesk
@@ -18,6 +21,8 @@ struct Ledger {
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
     private var positions: [Stream: UInt64] = [:]
+    /// The streams of each host, in the order in which they began.
+    private var streams: [Hostname: [Stream]] = [:]
     private var committedNumber: UInt64 = 1
 
     /// - Parameters:
@@ -43,7 +48,7 @@ struct Ledger {
         for entry in report.entries {
             if let position = entry.position {
                 guard position > self.position(of: stream) else { continue }
-                pending.positions[stream] = position
+                advance(stream, to: position)
             }
             var line: Event?
             let admitted: Result<Event, Admission.Refusal>
@@ -66,6 +71,16 @@ struct Ledger {
             }
         }
         return Acknowledgement(term: term, position: position(of: stream), refused: refused)
+    }
+
+    private mutating func advance(_ stream: Stream, to position: UInt64) {
+        if positions[stream] == nil, pending.positions[stream] == nil {
+            pending.begun.append(stream)
+            let all = streams[stream.host, default: []] + pending.begun.filter { $0.host == stream.host }
+            let excess = all.count - Ledger.streamsPerHost
+            if excess > 0 { pending.forgotten.append(all[excess - 1]) }
+        }
+        pending.positions[stream] = position
     }
 
     /// Whether the host has to wait before its report can be taken. It keeps it, and sends it again.
@@ -173,6 +188,7 @@ struct Ledger {
         write: (inout Ledger) throws(JournalError) -> Void = { (_) throws(JournalError) in }
     ) throws(JournalError) {
         self.positions = positions
+        for stream in positions.keys.sorted(by: { $0.name < $1.name }) { streams[stream.host, default: []].append(stream) }
         while let due = nextDue, due <= now {
             expire(now: now, limit: limit)
             try write(&self)
@@ -197,6 +213,11 @@ struct Ledger {
     mutating func commit() -> [Event] {
         let announcements = pending.entries.compactMap(\.entry.announcement)
         positions.merge(pending.positions) { $1 }
+        for stream in pending.begun { streams[stream.host, default: []].append(stream) }
+        for stream in pending.forgotten {
+            streams[stream.host]?.removeFirst()
+            positions[stream] = nil
+        }
         committedNumber = nextNumber
         table.keep()
         holdsDesk.keep()

@@ -13,6 +13,10 @@ extension Ledger {
     struct Batch: Equatable {
         var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
         var positions: [Stream: UInt64] = [:]
+        /// Streams that were not known before.
+        var begun: [Stream] = []
+        /// Streams whose positions are not kept any longer.
+        var forgotten: [Stream] = []
         /// The numbers of announcements that only move an end, which old clients don't hear of.
         var movedEnds: Set<UInt64> = []
 

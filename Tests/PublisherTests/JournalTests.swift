@@ -49,6 +49,14 @@ import Wire
         #expect(Ledger.Batch(entries: entries, positions: try again.positions()) == batch)
     }
 
+    @Test func aForgottenStreamIsNotThereAnyMore() throws {
+        let journal = try Journal(path: path)
+        let streams = try ["s-1", "s-2"].map { Ledger.Stream(host: try host("web1"), name: $0) }
+        try journal.append(Ledger.Batch(positions: [streams[0]: 1]))
+        try journal.append(Ledger.Batch(positions: [streams[1]: 2], forgotten: [streams[0]]))
+        #expect(try Journal(path: path).positions() == [streams[1]: 2])
+    }
+
     @Test func everyCommitIsSyncedToDisk() throws {
         _ = try Journal(path: path)
         let reader = try DatabaseQueue(path: path)

@@ -75,6 +75,25 @@ import Wire
         #expect(ledger.take(report([], stream: "s2"), from: try host("web1"), term: term, now: at(100)).position == 0)
     }
 
+    @Test(arguments: [1, 7, 200]) mutating func aHostThatBeginsEverNewStreamsIsRememberedByItsLatestOnly(perBatch: Int) throws {
+        let (web1, web2) = (try host("web1"), try host("web2"))
+        let event = try ban("web1", "192.0.2.1", until: 600)
+        _ = ledger.take(report([.init(position: 5, try ban("web2", "192.0.2.1", until: 600))]), from: web2, term: term, now: at(100))
+        var forgotten: [String] = []
+        for number in 1...200 {
+            _ = ledger.take(report([.init(position: 9, event)], stream: "s\(number)"), from: web1, term: term, now: at(100))
+            // What is not on disk is forgotten without a trace.
+            if number == 150 { ledger.rollBack() }
+            guard number % perBatch == 0 || number == 200 else { continue }
+            forgotten += ledger.pending.forgotten.map(\.name)
+            _ = ledger.commit()
+        }
+        let known = (1...200).filter { ledger.position(of: Ledger.Stream(host: web1, name: "s\($0)")) == 9 }
+        #expect(known.count == min(Ledger.streamsPerHost, perBatch == 200 ? 50 : 64) && known.last == 200)
+        #expect(Set(forgotten).isDisjoint(with: known.map { "s\($0)" }) && Set(forgotten).count == forgotten.count)
+        #expect(ledger.position(of: Ledger.Stream(host: web2, name: "s1")) == (perBatch == 200 ? 0 : 5))
+    }
+
     @Test mutating func aRefusedLineIsRecordedAndBlocksNoneBehindIt() throws {
         let report = report([
             .init(position: 10, try ban("web2", "192.0.2.1", until: 600)),
