@@ -57,19 +57,29 @@ struct Nonsense: RandomNumberGenerator {
         case 3: frames.swapAt(at, self.number(0...(frames.count - 1)))
         case 4: frames[at] = bytes(self.number(0...2000))
         case 5: frames[at] = []
-        case 6: frames[3] = bytes(Message.sizeLimit)
+        case 6: frames[3] = bytes(self.number(0...9) == 0 ? Message.sizeLimit : 2000)
         case 7: frames[2] = Array(repeating: frames[2], count: 40).joined(separator: [0x0a]).map { $0 }
         default: frames[at] = mutated(frames[at])
         }
         return frames
     }
 
-    private mutating func goodRequest(from host: Hostname, _ number: Int, _ term: Term) -> Message {
+    /// A request as a host makes it.
+    mutating func goodRequest(from host: Hostname, _ number: Int, _ term: Term) -> Message {
         let now = Timestamp(milliseconds: Int64(time(nil)) * 1000)
         let addresses = (0..<self.number(1...5)).compactMap { _ in
             Address(ipv4: 0xc612_0000 | UInt32(self.number(0...0xffff)), prefixLength: 32)
         }
-        switch self.number(0...4) {
+        switch self.number(0...6) {
+        case 6:
+            let bans = addresses.compactMap { address in
+                Jail("sshd").map { Event(host: host, jail: $0, action: .ban, address: address, seen: now, cause: .held) }
+            }
+            return HoldsPage(
+                stream: "nonsense", position: UInt64(self.number(0...number * 10)), now: now, madeAt: now, id: "list-\(number / 5)",
+                page: UInt64(self.number(1...3)), isLast: self.number(0...2) == 0, isComplete: self.number(0...1) == 0, bans: bans
+            ).message
+        case 5: return DaemonState(.subscriber, now: now, json: Array(#"{"lag":\#(self.number(0...9))}"#.utf8)).message
         case 4:
             let numbers = [0, 1, UInt64(self.number(0...5000)), UInt64(Int64.max)]
             return SyncRequest(
