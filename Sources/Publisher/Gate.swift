@@ -17,6 +17,8 @@ struct Gate {
     private var stamp: FileStamp?
     private var isRevoked = false
     private var isChanged = false
+    /// What stands of the encrypted endpoints, by their domains.
+    private var connections: [String: HostConnections] = [:]
     /// Who was admitted from where.
     private var connected: [(host: Hostname, address: Address)] = []
 
@@ -68,6 +70,18 @@ struct Gate {
         return connected
     }
 
+    /// A connection to an encrypted endpoint begins or ends.
+    mutating func note(_ event: ConnectionWatch.Event, domain: String) {
+        switch event {
+        case .admitted(let descriptor):
+            connections[domain, default: HostConnections()].begin(descriptor, peer: PeerEndpoint(descriptor: descriptor))
+        case .ended(let descriptor): connections[domain]?.end(descriptor)
+        }
+    }
+
+    /// All connections to the encrypted endpoints have ended.
+    mutating func forgetConnections() { connections = [:] }
+
     /// The answer to a connection that asks to be admitted.
     mutating func verdict(_ credentials: Authenticator.Credentials) -> Authenticator.Verdict {
         var outcome = userID(of: credentials)
@@ -92,13 +106,14 @@ struct Gate {
 
     private enum Refusal: String, Error {
         case unknownKey = "its key is not in authorized_hosts"
+        case tooMany = "its host has as many connections as it may"
         case role = "its key has neither the role subscriber nor operator"
         case plainAddress = "its address is not in plainallow"
         case mechanism = "it does not use CURVE"
     }
 
     /// Who the peer is; each of its messages will carry it.
-    private func userID(of credentials: Authenticator.Credentials) -> Result<String, Refusal> {
+    private mutating func userID(of credentials: Authenticator.Credentials) -> Result<String, Refusal> {
         switch (credentials.domain, credentials.mechanism) {
         case (PublisherSockets.Domain.plain, _):
             let address = Address(credentials.peerAddress)
@@ -109,7 +124,11 @@ struct Gate {
             if domain == PublisherSockets.Domain.broadcasts, host.roles.isDisjoint(with: [.subscriber, .operator]) {
                 return .failure(.role)
             }
-            return .success(host.name.description)
+            // Not over TCP: it is this machine's, and has no address.
+            guard let address = Address(credentials.peerAddress) else { return .success(host.name.description) }
+            let isRoom = connections[domain, default: HostConnections()].admits(
+                host.name, from: address, now: .now, peer: { PeerEndpoint(descriptor: $0) })
+            return isRoom ? .success(host.name.description) : .failure(.tooMany)
         default: return .failure(.mechanism)
         }
     }

@@ -43,10 +43,10 @@ enum PublisherCheck {
                         .note, "standby = yes, and it was promoted: \(marker.path) is there", hint: "remove the file to make it stand by")
                     : Finding(.note, "it stands by: it answers NAK standby until 'fail2ban-publisher promote'"))
         }
-        if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
+        if let warning = PublisherSockets.plainWarning(settings) {
             findings.append(
                 Finding(
-                    .warning, "clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are",
+                    .warning, warning,
                     hint: "remove plainreplybindurl and plainbroadcasterbindurl when the last of them is gone"))
         }
         return findings

@@ -61,9 +61,7 @@ struct PublisherService: ~Copyable {
         let sockets = try PublisherSockets(in: context, settings: settings, key: key)
         let places = sockets.endpoints.joined(separator: ", ")
         logger.notice("term \(term), \(ledger.table.bannedCount) banned addresses, listening on \(places)")
-        if settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil {
-            logger.warning("clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are")
-        }
+        if let warning = PublisherSockets.plainWarning(settings) { logger.warning("\(warning)") }
         self.logger = logger
         self.journal = journal
         self.lock = lock
@@ -121,6 +119,7 @@ struct PublisherService: ~Copyable {
         polled.add(sockets.requests)
         polled.add(sockets.broadcasts)
         sockets.addPlain(to: &polled)
+        sockets.addConnections(to: &polled)
         let signal = polled.add(descriptor: signals.descriptor)
         protection.add(to: &polled)
         try polled.wait(until: deadline)
@@ -150,6 +149,7 @@ struct PublisherService: ~Copyable {
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")
             try sockets.renew()
+            gate.forgetConnections()
             subscribers = 0
         }
         return polled.isReadable(signal) ? signals.next() : nil
@@ -168,6 +168,7 @@ struct PublisherService: ~Copyable {
         // A copy, since the authenticator and the gate are both this value's.
         var gate = gate
         defer { self.gate = gate }
+        try sockets.takeConnections { gate.note($0, domain: $1) }
         try authenticator.answerWaiting { gate.verdict($0) }
     }
 

@@ -33,6 +33,9 @@ struct PublisherSockets: ~Copyable {
     private(set) var requests: Socket
     /// XPUB for broadcasts; it reads who subscribes.
     private(set) var broadcasts: Socket
+    /// Their connections. Made before they are bound, so that none is missed.
+    private var requestConnections: ConnectionWatch
+    private var broadcastConnections: ConnectionWatch
     /// The same for clients of fail2ban-zmq-tools, when they are served.
     let plainRequests: Socket?
     let plainBroadcasts: Socket?
@@ -43,8 +46,10 @@ struct PublisherSockets: ~Copyable {
     init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
         var endpoints: [String] = []
         let requests = try PublisherSockets.requestSocket(in: context, key: key)
+        let requestConnections = try ConnectionWatch(of: requests, in: context)
         endpoints.append(try requests.bind(settings.replyBind.description))
         let broadcasts = try PublisherSockets.broadcastSocket(in: context, key: key)
+        let broadcastConnections = try ConnectionWatch(of: broadcasts, in: context)
         endpoints.append(try broadcasts.bind(settings.broadcasterBind.description))
 
         var plainRequests: Socket?
@@ -67,6 +72,8 @@ struct PublisherSockets: ~Copyable {
         self.key = key
         self.requests = requests
         self.broadcasts = broadcasts
+        self.requestConnections = requestConnections
+        self.broadcastConnections = broadcastConnections
         self.plainRequests = plainRequests
         self.plainBroadcasts = plainBroadcasts
         self.endpoints = endpoints
@@ -87,10 +94,23 @@ struct PublisherSockets: ~Copyable {
     mutating func renew() throws(ZeroMQError) {
         try requests.unbind(endpoints[0])
         requests = try PublisherSockets.requestSocket(in: context, key: key)
+        requestConnections = try ConnectionWatch(of: requests, in: context)
         _ = try requests.bind(endpoints[0])
         try broadcasts.unbind(endpoints[1])
         broadcasts = try PublisherSockets.broadcastSocket(in: context, key: key)
+        broadcastConnections = try ConnectionWatch(of: broadcasts, in: context)
         _ = try broadcasts.bind(endpoints[1])
+    }
+
+    func addConnections(to polled: inout PollSet) {
+        requestConnections.add(to: &polled)
+        broadcastConnections.add(to: &polled)
+    }
+
+    /// Tells of each connection to the encrypted endpoints that began or ended since this was last called.
+    func takeConnections(_ work: (ConnectionWatch.Event, _ domain: String) -> Void) throws(ZeroMQError) {
+        while let event = try requestConnections.next() { work(event, Domain.requests) }
+        while let event = try broadcastConnections.next() { work(event, Domain.broadcasts) }
     }
 
     /// The ROUTER for requests, as a standby has it too; not bound yet. An ``Authenticator`` of the same context must be there already.
@@ -126,11 +146,19 @@ struct PublisherSockets: ~Copyable {
     private static func limitPeers(_ socket: borrowing Socket) throws(ZeroMQError) {
         // A peer that doesn't prove who it is within 5 s is dropped; the way round the world takes less than one.
         try socket.handshakeTimeout(.seconds(5))
+        // All hosts of a large cluster come back at once, and nobody who floods may make them wait for their kernel's next try.
+        try socket.backlog(4096)
         // Peers that went away without a word are noticed after 40 s, so that their queues don't stay.
         try socket.heartbeat(interval: .seconds(15), timeout: .seconds(40))
     }
 
     // MARK: The plain endpoints, where there are any
+
+    /// What the operator is told, again and again, as long as there are some.
+    static func plainWarning(_ settings: PublisherSettings) -> String? {
+        guard settings.plainReplyBind != nil || settings.plainBroadcasterBind != nil else { return nil }
+        return "clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are"
+    }
 
     func addPlain(to polled: inout PollSet) {
         switch plainRequests {

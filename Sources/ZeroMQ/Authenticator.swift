@@ -37,7 +37,7 @@ public struct Authenticator: ~Copyable {
     }
 
     /// Questions answered in one call, so that a flood of connections cannot hold up the loop: those left keep the socket readable.
-    static let mostAnswersPerCall = 64
+    static let mostAnswersPerCall = 16
 
     private let socket: Socket
 
@@ -54,7 +54,7 @@ public struct Authenticator: ~Copyable {
     /// Makes the loop wake up when a connection asks to be admitted.
     public func add(to polled: inout PollSet) { polled.add(socket) }
 
-    /// Answers the questions that wait, at most 64 a call; it needs not be called only when readable.
+    /// Answers the questions that wait, at most 16 a call; it needs not be called only when readable.
     ///
     /// - Parameter decide: Says yes or no, and logs why.
     public mutating func answerWaiting(_ decide: (Credentials) -> Verdict) throws(ZeroMQError) {

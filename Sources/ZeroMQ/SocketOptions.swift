@@ -25,6 +25,10 @@ extension Socket {
         try setOption(ZMQ_HEARTBEAT_TTL, timeout.wholeMilliseconds, "heartbeat time to live")
     }
 
+    /// Connections that wait to be accepted; further ones are tried again by their kernels a second later. Default 100; the kernel allows
+    /// `net.core.somaxconn` of them, 4096 unless set otherwise (listen(2)).
+    public func backlog(_ connections: Int32) throws(ZeroMQError) { try setOption(ZMQ_BACKLOG, connections, "backlog") }
+
     /// How long a new connection may take to prove who it is. Default 30 s.
     public func handshakeTimeout(_ timeout: Duration) throws(ZeroMQError) {
         try setOption(ZMQ_HANDSHAKE_IVL, timeout.wholeMilliseconds, "handshake timeout")

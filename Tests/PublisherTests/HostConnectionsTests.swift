@@ -1,0 +1,69 @@
+// How many connections each host may have.
+
+import Daemon
+import Testing
+import Wire
+
+@testable import Publisher
+
+@Suite struct HostConnectionsTests {
+    var connections = HostConnections()
+    let start = ContinuousClock.now
+    /// Who is at the other end of each descriptor.
+    var peers: [Int32: PeerEndpoint] = [:]
+
+    /// Whether a host may connect.
+    mutating func admits(
+        _ name: String, at time: ContinuousClock.Instant? = nil, peer: (Int32) -> PeerEndpoint? = { _ in nil }
+    ) throws -> Bool {
+        connections.admits(try host(name), from: try address("192.0.2.1"), now: time ?? start, peer: peer)
+    }
+
+    /// A host connects, and its connection stands. - Returns: whether it may.
+    mutating func connect(_ name: String, from text: String, as descriptor: Int32) throws -> Bool {
+        let from = try address(text)
+        let peer = PeerEndpoint(address: from, port: UInt16(descriptor))
+        peers[descriptor] = peer
+        let known = peers
+        guard connections.admits(try host(name), from: from, now: start, peer: { known[$0] }) else { return false }
+        connections.begin(descriptor, peer: peer)
+        return true
+    }
+
+    @Test mutating func aHostHasSoManyConnectionsAndTheOthersHaveTheirs() throws {
+        let limit = Int32(HostConnections.limit)
+        for descriptor in 1...limit { #expect(try connect("mole", from: "192.0.2.1", as: descriptor)) }
+        #expect(try !connect("mole", from: "192.0.2.1", as: 1000))
+        // From anywhere else, too.
+        #expect(try !connect("mole", from: "192.0.2.9", as: 1001))
+        #expect(try connect("web2", from: "192.0.2.1", as: 1002))
+        connections.end(7)
+        #expect(try connect("mole", from: "192.0.2.1", as: 7))
+        #expect(try !connect("mole", from: "192.0.2.1", as: 1003))
+    }
+
+    @Test mutating func anAdmissionWithoutAConnectionIsForgotten() throws {
+        for _ in 0..<HostConnections.limit { #expect(try admits("mole")) }
+        #expect(try !admits("mole"))
+        #expect(try admits("mole", at: start + HostConnections.patience + .milliseconds(1)))
+        #expect(connections.count(of: try host("mole")) == 1)
+    }
+
+    @Test mutating func whatEndedUnseenKeepsNobodyOut() throws {
+        for descriptor in 1...Int32(HostConnections.limit) { _ = try connect("web1", from: "192.0.2.1", as: descriptor) }
+        let other = PeerEndpoint(address: try address("192.0.2.1"), port: 5)
+        #expect(try admits("web1", peer: { $0 == 5 ? other : nil }))
+        // The one that is still what it was, and the new one.
+        #expect(connections.count(of: try host("web1")) == 2)
+    }
+
+    @Test mutating func endsOfWhoWasNeverAdmittedMeanNothing() throws {
+        connections.end(3)
+        connections.begin(3, peer: PeerEndpoint(address: try address("192.0.2.1"), port: 3))
+        connections.begin(4, peer: nil)
+        #expect(try connect("web1", from: "192.0.2.1", as: 3))
+        connections.end(3)
+        connections.end(3)
+        #expect(connections.count(of: try host("web1")) == 0)
+    }
+}
