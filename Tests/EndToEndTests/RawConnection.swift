@@ -21,21 +21,34 @@ final class RawConnection {
         wait(for: POLLOUT)
     }
 
+    fileprivate init(accepted descriptor: Int32) { self.descriptor = descriptor }
+
     deinit { close(descriptor) }
 
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
-    /// What the other side has said within a moment.
-    func receive() -> [UInt8] {
-        wait(for: POLLIN)
+    /// What the other side says within a moment.
+    func receive(within milliseconds: Int32 = 200) -> [UInt8] {
+        wait(for: POLLIN, milliseconds)
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         return Array(buffer.prefix(max(0, count)))
     }
 
-    private func wait(for events: Int32) {
+    /// Whether the other side ends the connection by then. What it says before is passed over.
+    func isClosed(by deadline: ContinuousClock.Instant) -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while ContinuousClock.now < deadline {
+            wait(for: POLLIN)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count == 0 || (count < 0 && errno != EAGAIN) { return true }
+        }
+        return false
+    }
+
+    private func wait(for events: Int32, _ milliseconds: Int32 = 200) {
         var waited = [pollfd(fd: descriptor, events: Int16(events), revents: 0)]
-        poll(&waited, 1, 200)
+        poll(&waited, 1, milliseconds)
     }
 
     /// The first 64 bytes of a ZMTP 3.1 peer (RFC 37): signature, version, mechanism, whether it is a server, filler.
@@ -81,6 +94,15 @@ final class TakenPort {
     }
 
     deinit { giveBack() }
+
+    /// The next who connects; it waits for that, 30 s at most.
+    func accept() throws -> RawConnection {
+        var waited = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
+        poll(&waited, 1, 30_000)
+        let accepted = Glibc.accept(descriptor, nil, nil)
+        try #require(accepted >= 0 && fcntl(accepted, F_SETFD, FD_CLOEXEC) == 0 && fcntl(accepted, F_SETFL, O_NONBLOCK) == 0)
+        return RawConnection(accepted: accepted)
+    }
 
     func giveBack() {
         if descriptor >= 0 { close(descriptor) }

@@ -24,6 +24,8 @@ public struct LabHost: Sendable {
     public var ipv6: String { "2001:db8::\(number)" }
     /// Its files: fail2ban.log, auth.log, fail2ban-cluster.conf, fail2ban-cluster.log, keys/, state/, …
     public var folder: String { "\(lab)/\(name)" }
+    /// The file that names its network namespace. A lab's folder has the name of its namespaces.
+    public var networkNamespace: String { "/run/netns/\(lab.split(separator: "/").last ?? "")\(number)" }
     public var configuration: String { "\(folder)/fail2ban-cluster.conf" }
 
     /// Starts the daemons that this host's configuration names; returns when they are ready.

@@ -22,6 +22,30 @@ public func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> 
     }
 }
 
+/// The same in a network namespace: its sockets, and those of the threads that it makes, are there.
+///
+/// - Parameter namespace: the file that names it, as ``LabHost/networkNamespace``.
+public func onThread<Result: Sendable>(
+    in namespace: String, _ body: @escaping @Sendable () throws -> Result
+) async throws -> Result {
+    try await onThread {
+        guard enterNetwork(namespace) else {
+            throw LabError(command: "setns \(namespace)", output: LabOutput(text: "", exitCode: Int(errno)))
+        }
+        return try body()
+    }
+}
+
+/// Moves the present thread into a network namespace: setns(2), which Swift's Glibc lacks.
+public func enterNetwork(_ namespace: String) -> Bool {
+    let descriptor = open(namespace, O_RDONLY | O_CLOEXEC)
+    defer { close(descriptor) }
+    guard descriptor >= 0, let symbol = dlsym(nil, "setns") else { return false }
+    let setns = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
+    // CLONE_NEWNET of sched.h.
+    return setns(descriptor, 0x4000_0000) == 0
+}
+
 private final class Work: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -64,9 +64,7 @@ final class DelayRelay: Sendable {
     }
 
     private func run() {
-        let descriptor = open(namespace, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0, enterNetwork(descriptor) else { return }
-        Glibc.close(descriptor)
+        guard enterNetwork(namespace) else { return }
         let listeners = ports.compactMap { port in listener(port).map { (port, $0) } }
         var directions: [Direction] = []
         while !ended.load(ordering: .relaxed) {
@@ -149,14 +147,6 @@ final class DelayRelay: Sendable {
             return nil
         }
         return descriptor
-    }
-
-    /// setns(2), which Swift's Glibc lacks, for the present thread.
-    private func enterNetwork(_ descriptor: Int32) -> Bool {
-        guard let symbol = dlsym(nil, "setns") else { return false }
-        let setns = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
-        // CLONE_NEWNET of sched.h.
-        return setns(descriptor, 0x4000_0000) == 0
     }
 
     private static func withAddress(_ text: String, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {

@@ -1,6 +1,7 @@
 // Hostile peers: the host beside them that does what it should, and how long it waits for its acknowledgements.
 
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 import Wire
@@ -56,6 +57,15 @@ final class HonestHost: Sendable {
         let answer = try #require(try socket.next(by: .now + .seconds(60)), "no answer to an honest host")
         return try Message(frames: Array(answer.frames.dropFirst()))
     }
+}
+
+/// Told from one thread to another, once.
+final class Finished: Sendable {
+    private let value = Atomic(false)
+
+    var isTrue: Bool { value.load(ordering: .relaxed) }
+
+    func set() { value.store(true, ordering: .relaxed) }
 }
 
 extension [Duration] {

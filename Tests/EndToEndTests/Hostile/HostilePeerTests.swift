@@ -1,7 +1,6 @@
 // Hostile peers: whatever they send, the publisher stays up and small, and its journal holds only what was admitted.
 
 import Glibc
-import Synchronization
 import TestSupport
 import Testing
 import Wire
@@ -32,18 +31,18 @@ private enum HostileSettings {
             let hosts = moles
             let victim = try #require(try honest.bans(900_000..<900_001).first)
 
-            let isOver = Atomic(false)
+            let finished = Finished()
             let before = publisher.anonymousMemory
             let start = ContinuousClock.now
             async let waits = onThread { () throws -> [Duration] in
                 var waits: [Duration] = []
                 repeat {
                     waits += try honest.report(from: waits.count, until: .now + .milliseconds(500))
-                } while !isOver.load(ordering: .relaxed)
+                } while !finished.isTrue
                 return waits
             }
             var keeper = try await onThread {
-                defer { isOver.store(true, ordering: .relaxed) }
+                defer { finished.set() }
                 return try Self.attack(cluster, hosts, revoked: revoked, victim: victim)
             }
             let reported = try await waits
@@ -63,6 +62,52 @@ private enum HostileSettings {
             #expect(try cluster.pid(of: "publisher") == publisher.pid)
             #expect(publisher.isAlive)
             #expect(cluster.log.utf8.count < Self.longestLog && !cluster.log.contains(Strangers.prize))
+        }
+    }
+
+    @Test func bytesThatWereRecordedAreNotHeardAgain() async throws {
+        try await LoopbackCluster.with { cluster in
+            let keys = try await cluster.authorize("web2")
+            let requests = cluster.endpoints[0]
+            // The thread alone accepts; the number never changes.
+            nonisolated(unsafe) let port = try TakenPort()
+            let finished = Finished()
+            // Whoever stands in between, and writes down all that a host says.
+            async let recording = onThread { () throws -> [[UInt8]] in
+                let (host, publisher) = (try port.accept(), try RawConnection(requests))
+                var said: [[UInt8]] = []
+                while !finished.isTrue {
+                    let bytes = host.receive(within: 20)
+                    if !bytes.isEmpty {
+                        said.append(bytes)
+                        publisher.send(bytes)
+                    }
+                    host.send(publisher.receive(within: 20))
+                }
+                return said
+            }
+            let socket = try Socket(.dealer, in: try Context())
+            try socket.curveClient(own: keys, server: cluster.publisher)
+            try socket.connect("tcp://127.0.0.1:\(port.number)")
+            let prize = try #require(Address(Strangers.prize))
+            _ = try socket.send([[]] + Order(.ban, now: .present, addresses: [prize]).message.frames)
+            let answer = try socket.next(by: .now + .seconds(30))
+            finished.set()
+            let said = try await recording
+            #expect(try Message(frames: Array(try #require(answer).frames.dropFirst())).verb == .acknowledged)
+            try await LoopbackCluster.program("fail2ban-cluster", "unban", Strangers.prize, "-c", cluster.configuration)
+
+            for isAtOnce in [true, false] {
+                let again = try RawConnection(requests)
+                if isAtOnce { again.send(said.flatMap(\.self)) }
+                for bytes in said where !isAtOnce {
+                    again.send(bytes)
+                    _ = again.receive()
+                }
+                #expect(again.isClosed(by: .now + .seconds(30)))
+            }
+            let bans = try await LoopbackCluster.program("fail2ban-cluster", "bans", "-c", cluster.configuration)
+            #expect(said.flatMap(\.self).count > 600 && !bans.contains(Strangers.prize))
         }
     }
 
