@@ -1,0 +1,21 @@
+// Fuzzing: the JSON that an operator's program gets from a publisher, and shows on a terminal.
+
+import Wire
+
+@testable import Operator
+
+extension FuzzTarget {
+    /// The body of an answer to `QUERY what=bans`.
+    static let banList = FuzzTarget(name: "ban-list", longest: 16 * 1024) { input in
+        guard let page = try? BanPage(json: input) else { return }
+        for ban in page.bans {
+            let row = ban.row(now: page.now)
+            let isPrintable = row.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) }
+            try require(isPrintable, "not printable: \(row.debugDescription)")
+            try require(row.hasPrefix(ban.address.description), row)
+        }
+        if let next = page.next {
+            try require((try? BanPage(json: input, after: next)) == nil, "a list without an end")
+        }
+    }
+}
