@@ -40,10 +40,12 @@ private func checkKeyFile(_ bytes: [UInt8]) throws {
     }
 }
 
-/// What is wrong can be shown on a terminal: it holds no control character but the newlines between the problems.
+/// What is wrong can be shown on a terminal: it holds no control character but the newlines between the problems, and tabs.
 func checkPrintable(_ error: ConfigurationError) throws(Finding) {
     try require(!error.problems.isEmpty, "an error without a problem")
     for scalar in error.description.unicodeScalars {
-        try require(scalar == "\n" || !(scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)), "not printable: \(error.problems)")
+        try require(
+            scalar == "\n" || scalar == "\t" || !(scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)),
+            "not printable: \(error.problems)")
     }
 }

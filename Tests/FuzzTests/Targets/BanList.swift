@@ -6,7 +6,7 @@ import Wire
 
 extension FuzzTarget {
     /// The body of an answer to `QUERY what=bans`.
-    static let banList = FuzzTarget(name: "ban-list", longest: 16 * 1024) { input in
+    static let banList = FuzzTarget(name: "ban-list", longest: Message.sizeLimit) { input in
         guard let page = try? BanPage(json: input) else { return }
         for ban in page.bans {
             let row = ban.row(now: page.now)
