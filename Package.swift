@@ -3,9 +3,12 @@ import PackageDescription
 
 // CI sets this so that a warning fails the build; a newer compiler's new warning must not stop a user's build.
 let warnings: [SwiftSetting] = Context.environment["WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : []
+// scripts/fuzz sets this: what is ours tells libFuzzer which ways an input took, and the sources of FuzzTests become the program `fuzz`.
+let isFuzzing = Context.environment["FUZZING"] == "1"
+let instruments = ["-sanitize=fuzzer,address"]
 let settings: [SwiftSetting] =
     [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
-    + warnings
+    + warnings + (isFuzzing ? [.unsafeFlags(instruments + ["-O"])] : [])
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -24,6 +27,14 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, swiftSettings: settings)
 }
+
+let parsers: [Target.Dependency] = ["Wire", "ZeroMQ", "Daemon", "Monitor", "Publisher", "Subscriber", "Operator", grdb]
+let fuzzing =
+    isFuzzing
+    ? Target.executableTarget(
+        name: "fuzz", dependencies: parsers, path: "Tests/FuzzTests", exclude: ["Corpus", "CorpusTests.swift"], swiftSettings: settings,
+        linkerSettings: [.unsafeFlags(instruments + ["-use-ld=lld"])])
+    : tests("FuzzTests", parsers, exclude: ["Corpus", "main.swift"])
 
 let package = Package(
     name: "fail2ban-cluster",
@@ -72,5 +83,6 @@ let package = Package(
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator"]),
         tests("EndToEndTests", ["Wire", "ZeroMQ", grdb, subprocess]),
+        fuzzing,
     ]
 )

@@ -85,7 +85,7 @@ struct Checkpoint: Equatable {
                 past.append(head)
             case "line":
                 guard let (fields, event) = Checkpoint.event(value, fields: 1),
-                    let position = Checkpoint.optional(fields[0], { UInt64($0) })
+                    let position = Checkpoint.optional(fields[0], Checkpoint.position)
                 else { return nil }
                 state.lines.append(Report.Entry(position: position, event))
             case "unban":
@@ -106,7 +106,7 @@ struct Checkpoint: Equatable {
         guard values.count == 6, let machine = values["machine"], let host = values["host"].flatMap({ Hostname($0) }),
             let stream = values["stream"], Checkpoint.isStream(stream), let logPath = values["log"],
             let healed = values["healed"].flatMap({ Checkpoint.optional($0) { Term($0) } }),
-            let position = values["position"].flatMap({ UInt64($0) })
+            let position = values["position"].flatMap(Checkpoint.position)
         else { return nil }
         self.machine = machine
         self.host = host
@@ -136,6 +136,9 @@ struct Checkpoint: Equatable {
         let sum = "sum=\(String(fnv1a(text.span.extracting(0...newline)), radix: 16))\n"
         return text[(newline + 1)...].elementsEqual(sum.utf8) ? text[...newline] : nil
     }
+
+    /// A position that may travel, see ``Wire/Report/Entry/position``.
+    private static func position(_ text: String) -> UInt64? { UInt64(text).flatMap { $0 <= UInt64(Int64.max) ? $0 : nil } }
 
     private static func words(_ value: ArraySlice<UInt8>) -> [Substring] {
         String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)

@@ -82,14 +82,12 @@ final class GzipStream {
         stream.pointee.next_out = buffer.baseAddress
         stream.pointee.avail_out = UInt32(buffer.count)
         while stream.pointee.avail_out > 0, ending == nil {
-            if stream.pointee.avail_in == 0, !fill() {
-                // A file that ends within a member, or has none.
-                ending = .damaged
-                break
-            }
+            // At the end of the file too: zlib has in hand what the buffer before had no room for.
+            if stream.pointee.avail_in == 0 { fill() }
             switch CZlib.inflate(stream, Z_NO_FLUSH) {
             case Z_OK: continue
             case Z_STREAM_END: endMember()
+            // Z_BUF_ERROR: a file that ends within a member, or has none.
             default: ending = .damaged
             }
         }
@@ -108,6 +106,7 @@ final class GzipStream {
     }
 
     /// - Returns: `false` at the end of the file, or when it can't be read.
+    @discardableResult
     private func fill() -> Bool {
         while true {
             let count = pread(descriptor, input.baseAddress, input.count, inputOffset)

@@ -15,12 +15,17 @@ struct HoldsReading {
     /// The stream's position then.
     let position: UInt64
     fileprivate(set) var gathering = HoldsGathering()
-    fileprivate var last: (id: String, jail: String)?
+    /// The key of the row that was read last, byte for byte: texts may have zeros, or not be UTF-8, and come back as others.
+    fileprivate var last: (id: DatabaseValue, jail: DatabaseValue)?
     fileprivate var database: Witness.Identity?
 
-    init(madeAt: Timestamp, position: UInt64) {
+    private let portion: Int
+
+    /// - Parameter portion: rows read at once; another number than ``portion`` is for tests.
+    init(madeAt: Timestamp, position: UInt64, portion: Int = HoldsReading.portion) {
         self.madeAt = madeAt
         self.position = position
+        self.portion = portion
     }
 
     enum Progress: Equatable {
@@ -43,7 +48,7 @@ struct HoldsReading {
     /// Reads the next rows.
     mutating func advance(_ witness: Witness, _ jails: ReportedJails) -> Progress {
         let rows: [Row]
-        switch witness.read({ try HoldsReading.rows($0, after: last) }) {
+        switch witness.read({ try HoldsReading.rows($0, after: last, limit: portion) }) {
         case .success(let (found, identity)):
             // Another file: what was read is of the former.
             guard database == nil || database == identity else { return .unavailable(.missing(witness.path ?? "")) }
@@ -52,26 +57,29 @@ struct HoldsReading {
         case .failure(let problem): return .unavailable(problem)
         }
         for row in rows {
-            guard let id = String.fromDatabaseValue(row[0]), let name = String.fromDatabaseValue(row[1]),
-                let ban = try? BanRow(time: row[2], banTime: row[3])
-            else { return .unavailable(.unreadable(witness.path ?? "", "no numbers in bips")) }
-            last = (id, name)
+            guard let ban = try? BanRow(time: row[2], banTime: row[3]) else {
+                return .unavailable(.unreadable(witness.path ?? "", "no numbers in bips"))
+            }
+            last = (row[0], row[1])
             // fail2ban bans any text; what is no address can't travel.
-            guard let jail = Jail(name), jails.contains(jail), let address = Address(id) else { continue }
+            guard let jail = String.fromDatabaseValue(row[1]).flatMap({ Jail($0) }), jails.contains(jail),
+                let address = String.fromDatabaseValue(row[0]).flatMap({ Address($0) })
+            else { continue }
             guard ban.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) else { continue }
             gathering.add(Hold(jail: jail, address: address, seen: ban.seen, end: ban.end))
         }
-        return rows.count < HoldsReading.portion ? .done : .more
+        return rows.count < portion ? .done : .more
     }
 
     /// Jails that are stopped are read too: fail2ban marks all its jails so when it stops itself, and a stop lifts nothing.
-    private static func rows(_ database: Database, after last: (id: String, jail: String)?) throws -> [Row] {
+    private static func rows(_ database: Database, after last: (id: DatabaseValue, jail: DatabaseValue)?, limit: Int) throws -> [Row] {
         let statement = try database.cachedStatement(
             sql: """
-                SELECT CAST(ip AS TEXT), CAST(jail AS TEXT), timeofban, bantime FROM bips
-                WHERE typeof(ip) = 'text' AND typeof(jail) = 'text' AND (ip, jail) > (?, ?) ORDER BY ip, jail LIMIT \(portion)
+                SELECT CAST(ip AS BLOB), CAST(jail AS BLOB), timeofban, bantime FROM bips
+                WHERE typeof(ip) = 'text' AND typeof(jail) = 'text' AND (ip, jail) > (CAST(? AS TEXT), CAST(? AS TEXT))
+                ORDER BY ip, jail LIMIT ?
                 """)
-        return try Row.fetchAll(statement, arguments: [last?.id ?? "", last?.jail ?? ""])
+        return try Row.fetchAll(statement, arguments: [last?.id ?? "".databaseValue, last?.jail ?? "".databaseValue, limit])
     }
 }
 

@@ -54,7 +54,7 @@ import Testing
         ("key = value", "before any section"), ("[a", "not a section header"), ("[]", "not a section header"),
         ("[a]\nnonsense", "neither a key nor a section"), ("[a]\n= value", "neither a key nor a section"),
         ("[a]\nkey = \"value", "quote is not closed"), ("[a]\nkey = 1\nkey = 2", "stands on line 2 already"),
-        ("[a]\nkey = a\u{7}b", "control characters"), ("[a] junk", "not a section header"),
+        ("[a]\nkey = a\u{7}b", "control characters"), ("[a]\nkey = a\u{9b}b", "control characters"), ("[a] junk", "not a section header"),
     ])
     func whatCannotBeReadIsNamedWithItsLine(text: String, problem: String) throws {
         let problems = parse(text).problems

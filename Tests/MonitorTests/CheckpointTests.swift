@@ -60,7 +60,7 @@ import Wire
     @Test(arguments: [
         "more=1", "stream=again", "file=1 2 3 4", "file=999 0 0 0 -", "file=9 0 0 0 x", "line=7|web1|sshd|Ban", "unban=x", "past=1",
         "ban=x|y|z",
-        "noequals",
+        "noequals", "line=9223372036854775808|web1|sshd|Ban|192.0.2.1|-|1|-|-|detected",
     ])
     func aCheckpointWithALineThatIsNotKnownIsDamaged(line: String) throws {
         var text = try Self.sample().text

@@ -59,6 +59,22 @@ import Wire
         #expect(reading.gathering.holds.count == 8999)
     }
 
+    /// fail2ban bans any text (`<F-ID>`), so an attacker may choose it. Such a reading went on for ever, and took the text for the address.
+    @Test func textsWithZerosNeitherPoseAsAddressesNorHoldUpTheReading() throws {
+        try database.banMany(1, time: seconds)
+        try database.execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+            INSERT INTO bips SELECT '192.0.2.1' || char(0) || i, 'sshd', \(seconds), 600, 1, '{}' FROM n;
+            INSERT INTO bips SELECT CAST(x'ff' AS TEXT) || ip, jail, timeofban, bantime, 1, '{}' FROM bips;
+            """)
+        let witness = Witness(path: database.path)
+        var reading = HoldsReading(madeAt: now, position: 0)
+        for _ in 0..<5 { #expect(reading.advance(witness, jails) == .more) }
+        #expect(reading.advance(witness, jails) == .done)
+        #expect(reading.gathering.holds.map(\.address) == [Address("10.0.0.0")])
+    }
+
     @Test func aReadingGoesOnAfterALock() throws {
         let witness = Witness(path: database.path)
         var reading = try begun(3000, witness)

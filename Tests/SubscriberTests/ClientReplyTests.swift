@@ -54,6 +54,7 @@ import Wire
         Sample(text: "Server replied: pong\n", command: "ban", reply: .failure(.unclear("Server replied: pong"))),
         Sample(text: "", command: "ban", reply: .failure(.unclear(""))),
         Sample(text: "\u{1b}[31m\n", command: "version", reply: .failure(.unclear(" [31m"))),
+        Sample(text: "\u{9b}31m\u{85}\n", command: "version", reply: .failure(.unclear(" 31m"))),
     ]
 
     @Test(arguments: samples) func eachTextIsToldApart(_ sample: Sample) throws {
@@ -94,6 +95,10 @@ import Wire
     func aBanWhoseEndCannotBeReadIsOneAllTheSame(_ times: String) throws {
         let reply = ClientReply(Array("192.0.2.2 \t\(times)\n".utf8), to: .list, localNow: 0)
         #expect(reply == .listed([try address("192.0.2.2"): .seconds(Int64(Int32.max))]))
+    }
+
+    @Test func theTextOfAVersionCanBeShown() {
+        #expect(ClientVersion("1.0.\u{9b}31m2\u{1b}[0m")?.description == "1.0. 31m2 [0m")
     }
 
     @Test func anEmptyJailListsAnEmptyLine() { #expect(ClientReply(Array("\n".utf8), to: .list) == .listed([:])) }

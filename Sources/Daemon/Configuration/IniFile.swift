@@ -50,7 +50,9 @@ struct IniFile {
         }
         let content = trim(trimmed[..<end])
         guard !content.contains(where: { $0 < 0x20 && $0 != UInt8(ascii: "\t") || $0 == 0x7f }),
-            let text = String(validating: content, as: UTF8.self)
+            let text = String(validating: content, as: UTF8.self),
+            // The second block of control characters, which terminals obey as well.
+            !text.unicodeScalars.contains(where: { (0x80..<0xa0).contains($0.value) })
         else {
             problems.append(ConfigurationProblem(at: place, "the line has control characters or is not UTF-8 text"))
             return

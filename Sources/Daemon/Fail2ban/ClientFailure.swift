@@ -62,10 +62,16 @@ extension ClientFailure {
 /// Foreign text for a log: at most 300 bytes on one line, without control characters.
 public func brief(_ text: some Sequence<UInt8>) -> String {
     var kept: [UInt8] = []
+    var isCut = false
     for byte in text {
-        guard kept.count < 300 else { return String(decoding: kept, as: UTF8.self) + "…" }
-        kept.append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: " ") : byte)
+        isCut = kept.count == 300
+        if isCut { break }
+        kept.append(byte)
     }
-    while kept.last == UInt8(ascii: " ") { kept.removeLast() }
-    return String(decoding: kept, as: UTF8.self)
+    // Terminals obey the second block of control characters, U+0080 to U+009F, as well.
+    var safe = String(decoding: kept, as: UTF8.self).unicodeScalars.map { scalar in
+        scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) ? " " : scalar
+    }
+    while !isCut, safe.last == " " { safe.removeLast() }
+    return String(String.UnicodeScalarView(safe)) + (isCut ? "…" : "")
 }

@@ -4,7 +4,7 @@
 public struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
     /// The release's numbers, such as 1, 0, 2.
     public let numbers: [Int]
-    /// As the server gave it.
+    /// As the server gave it, made safe as by ``brief(_:)``.
     public let description: String
 
     /// Parses `1.0.2`, `0.10.6` or `1.1.2.dev1`.
@@ -12,7 +12,7 @@ public struct ClientVersion: Hashable, Sendable, CustomStringConvertible {
         let parts = text.split(separator: ".").prefix { Int($0) != nil }.compactMap { Int($0) }
         guard parts.count >= 2 else { return nil }
         numbers = parts
-        description = text
+        description = brief(text.utf8)
     }
 
     /// Whether one call takes several addresses; before, all but the first were dropped silently (0.10.5, 0.11.1).

@@ -23,7 +23,7 @@ public enum Log {
         var hasLeftStandardError = false
     }
 
-    fileprivate static let state = Mutex(State())
+    fileprivate static let state = Guarded(State())
     /// The least severe level that is logged, as its place in `Logger.Level.allCases`. Read at each message, so without the lock.
     fileprivate static let level = Atomic<Int>(2)
 

@@ -1,7 +1,6 @@
 // What the daemons share: syslog(3), whose state is one for the process, behind one lock.
 
 import Glibc
-import Synchronization
 
 /// Sends lines to the system's log.
 public enum Syslog {
@@ -19,7 +18,7 @@ public enum Syslog {
         var names: [String: UnsafeMutablePointer<CChar>] = [:]
     }
 
-    private static let state = Mutex(State())
+    private static let state = Guarded(State())
 
     /// Sends one line. Control characters in it are escaped.
     ///

@@ -1,7 +1,6 @@
 // What the daemons share: names of ignoreip and of publishers turned into addresses, on a thread of their own, since a name server may hang.
 
 import Glibc
-import Synchronization
 public import Wire
 
 /// Resolves names beside a loop: when it is told them, and again at an interval. The loop polls ``descriptor`` and takes what came.
@@ -93,7 +92,7 @@ private final class Worker: Sendable {
     private let interval: Duration
     private let retry: Duration
     private let resolver: @Sendable (Hostname) -> NameResolution.Outcome
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(
         interval: Duration, retry: Duration, resolver: @escaping @Sendable (Hostname) -> NameResolution.Outcome, toThread: WakeUp,
