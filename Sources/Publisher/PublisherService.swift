@@ -10,21 +10,21 @@ import ZeroMQ
 /// A turn of the loop takes all requests that wait, up to a limit, writes what they change in one transaction, and only then answers
 /// and broadcasts. The more waits, the larger the transaction: the syncs of the disk are shared, and a single request waits for none.
 struct PublisherService: ~Copyable {
-    private let logger: Logger
+    let logger: Logger
     /// The clock of everything that travels or is journalled.
-    private var clock = SteadyClock()
-    private let term: Term
-    private let journal: Journal
+    var clock = SteadyClock()
+    let term: Term
+    let journal: Journal
     private let host: Hostname
     private let protection: ClusterProtection
     private let keys: KeyDirectory
-    private var gate: Gate
+    var gate: Gate
     private var authenticator: Authenticator
-    private var sockets: PublisherSockets
-    private var ledger: Ledger
-    private var turnstile = Turnstile()
-    private var plainReception: PlainReception
-    private var syncDesk: SyncDesk
+    var sockets: PublisherSockets
+    var ledger: Ledger
+    var turnstile = Turnstile()
+    var plainReception: PlainReception
+    var syncDesk: SyncDesk
     private var broadcaster: Broadcaster
     private var housekeeping: Housekeeping
     private var polled = PollSet()
@@ -32,9 +32,9 @@ struct PublisherService: ~Copyable {
     private var subscribers = 0
     /// After a failed write: when the next one that nobody asked for is tried.
     private var notBefore = ContinuousClock.now
-    private var storageTrouble = RateLimit(interval: .seconds(10))
-    private var busyHosts = RateLimit(interval: .seconds(10))
-    private var plainRefusals = RateLimit(interval: .seconds(10))
+    var storageTrouble = RateLimit(interval: .seconds(10))
+    var busyHosts = RateLimit(interval: .seconds(10))
+    var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
     private let lock: PidFile
 
@@ -107,7 +107,7 @@ struct PublisherService: ~Copyable {
         }
         if let key, try sockets.take(key) {
             logger.notice("this publisher has another key from now on: all connections are made anew")
-            subscribers = 0
+            forgetConnections()
         }
     }
 
@@ -149,10 +149,15 @@ struct PublisherService: ~Copyable {
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")
             try sockets.renew()
-            gate.forgetConnections()
-            subscribers = 0
+            forgetConnections()
         }
         return polled.isReadable(signal) ? signals.next() : nil
+    }
+
+    /// The endpoints are bound anew.
+    private mutating func forgetConnections() {
+        gate.forgetConnections()
+        subscribers = 0
     }
 
     /// Takes over what is protected now; bans that it covers end.
@@ -179,81 +184,6 @@ struct PublisherService: ~Copyable {
         guard let due = ledger.nextDue else { return deadline }
         let wait = max(due.milliseconds(since: clock.now), 0)
         return min(deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
-    }
-
-    /// An answer that waits until the journal has what it acknowledges.
-    private struct Answer {
-        /// The routing id and the delimiter that came with the request.
-        var envelope: [[UInt8]]
-        var message: Message
-    }
-
-    private mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
-        var answers: [Answer] = []
-        turnstile.beginTurn(now: .now)
-        for _ in 0..<TurnLimits.requests {
-            guard !turnstile.isTurnOver, ledger.pending.entries.count < TurnLimits.rows,
-                let delivery = try sockets.requests.receive()
-            else { break }
-            let frames = delivery.frames
-            // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
-            guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
-            let sender = delivery.userID.flatMap { Hostname($0) }
-            let message = answer(to: Array(frames[2...]), from: sender)
-            answers.append(Answer(envelope: Array(frames[..<2]), message: message))
-        }
-        return answers
-    }
-
-    /// What becomes of a request: its answer, once what it changed is on disk.
-    private mutating func answer(to frames: [[UInt8]], from sender: Hostname?) -> Message {
-        let start = ContinuousClock.now
-        if let sender, !turnstile.admits(sender, now: start) {
-            return noted(RequestRefusal(.busy, "\(sender) sends requests without waiting for answers").message(term: term))
-        }
-        let outcome = Reception(hosts: gate.hosts).take(frames, from: sender, ledger: &ledger, term: term, now: clock.now)
-        let message =
-            switch outcome {
-            case .answer(let message): noted(message)
-            case .sync(let request): sync(request)
-            }
-        if let sender {
-            turnstile.count(sender, bytes: frames.reduce(message.body.count) { $0 + $1.count }, took: .now - start)
-        }
-        return message
-    }
-
-    /// Says in the log that a host is slowed down.
-    private mutating func noted(_ answer: Message) -> Message {
-        if let refusal = RequestRefusal(answer), refusal.code == .busy, let note = busyHosts.heldBackNote(at: .now) {
-            logger.warning("\(refusal.reason)\(note)")
-        }
-        return answer
-    }
-
-    private mutating func sync(_ request: SyncRequest) -> Message {
-        do throws(JournalError) {
-            return try syncDesk.answer(request, ledger: ledger, journal: journal, now: clock.now)
-        } catch {
-            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
-            return RequestRefusal(.storage, "the journal can't be read: \(error.reason)").message(term: term)
-        }
-    }
-
-    private mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
-        var answers: [[[UInt8]]] = []
-        for _ in 0..<TurnLimits.plainRequests {
-            guard let delivery = try sockets.receivePlain() else { break }
-            guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
-            let hosts = gate.hosts
-            let (frame, refusal) = plainReception.answer(
-                Array(delivery.frames[2...]), ledger: &ledger, isAuthorized: { hosts.roles(of: $0) != nil }, now: clock.now)
-            if let refusal, let note = plainRefusals.heldBackNote(at: .now) {
-                logger.warning("NAK to the old client at \(delivery.peerAddress ?? "-"): \(refusal)\(note)")
-            }
-            answers.append([delivery.frames[0], [], frame])
-        }
-        return answers
     }
 
     /// Counts the connections that subscribe: a subscription begins with 1, its end with 0.
@@ -286,19 +216,6 @@ struct PublisherService: ~Copyable {
         broadcaster.add(announcements)
         try sockets.broadcastPlain(announcements, except: movedEnds)
         return nil
-    }
-
-    private func answer(_ answers: [Answer], _ plainAnswers: [[[UInt8]]], unless trouble: RequestRefusal?) throws(ZeroMQError) {
-        for answer in answers {
-            var message = answer.message
-            // A list of bans too: it may show what has not happened.
-            if let trouble, message.verb != .refused { message = trouble.message(term: term) }
-            // A ROUTER drops what a peer that is gone or doesn't read can't take; it asks again.
-            _ = try sockets.requests.send(answer.envelope + message.frames)
-        }
-        for answer in plainAnswers {
-            try sockets.answerPlain(trouble == nil ? answer : [answer[0], [], PlainReception.refusal])
-        }
     }
 
     private mutating func broadcast() throws(ZeroMQError) {
