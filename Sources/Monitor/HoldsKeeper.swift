@@ -30,6 +30,8 @@ struct HoldsKeeper: ~Copyable {
     /// What fail2ban-client said of Unbans; it counts when the log has been read as far.
     private var verdict: ClientInquiry.Findings?
     private var list: HoldsList?
+    /// Up to which position was reported while a list was made.
+    private var reportedUpTo: UInt64 = 0
     /// What was reported since fail2ban-client was asked for the list.
     private var reported: [Event] = []
     private var random = SystemRandomNumberGenerator()
@@ -61,12 +63,13 @@ struct HoldsKeeper: ~Copyable {
 
     func add(to polled: inout PollSet) { client.add(to: &polled) }
 
-    func deadline(_ reporter: borrowing Reporter, now: Instant) -> Instant? {
+    /// - Parameter isLogRead: whether all that the log has was taken; until then no list is begun.
+    func deadline(_ reporter: borrowing Reporter, isLogRead: Bool, now: Instant) -> Instant? {
         let isClientIdle = client.purpose == nil && verdict == nil
         return [
             reading == nil ? nil : readAgain ?? now,
             client.deadline,
-            isMaking || list != nil ? nil : schedule.deadline(isIdle: reporter.isIdle),
+            isMaking || list != nil || !isLogRead ? nil : schedule.deadline(isIdle: reporter.isIdle),
             isClientIdle ? reporter.holdingBack.deadline : nil,
         ].compactMap(\.self).min()
     }
@@ -102,7 +105,8 @@ struct HoldsKeeper: ~Copyable {
         // Behind that: what comes now must wait until the log has been read once more.
         takeFindings(&intake, now)
         read(&intake, witness, now)
-        if !isMaking, list == nil, schedule.isDue(now: now, isIdle: intake.reporter.isIdle) {
+        // What stands in the log and was reported by an earlier run is older than the list, too.
+        if !isMaking, list == nil, isLogRead, schedule.isDue(now: now, isIdle: intake.reporter.isIdle) {
             schedule.began(now: now)
             reading = HoldsReading(madeAt: .now, position: intake.reporter.taken)
             readAgain = nil
@@ -203,7 +207,8 @@ struct HoldsKeeper: ~Copyable {
         }
         let id = String(UInt64.random(in: .min ... .max, using: &random), radix: 16)
         let list = HoldsList(
-            id: id, host: host, stream: stream, position: position, madeAt: madeAt, isWhole: isWhole, gathering: gathering)
+            id: id, host: host, stream: stream, position: max(position, reportedUpTo), madeAt: madeAt, isWhole: isWhole,
+            gathering: gathering)
         logger.debug("telling the publisher all \(list.count) bans of this host")
         self.list = list
     }
@@ -226,11 +231,11 @@ struct HoldsKeeper: ~Copyable {
     /// What is being reported now, perhaps before a list that was read before.
     mutating func note(_ report: Report) {
         guard isMaking || list != nil else { return }
-        for case .success(let event) in report.entries.lazy.map(\.content) {
-            if clientList != nil { reported.append(event) }
-            reading?.note(event)
-            list?.note(event)
-        }
+        let events = report.entries.compactMap { try? $0.content.get() }
+        if clientList != nil { reported += events }
+        for event in events { reading?.note(event) }
+        reportedUpTo = max(reportedUpTo, report.position ?? 0)
+        list?.note(events, upTo: report.position)
     }
 
     /// The page to send.

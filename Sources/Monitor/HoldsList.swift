@@ -31,8 +31,8 @@ public struct HoldsList: Sendable {
 
     public private(set) var id: String
     public let madeAt: Timestamp
-    /// The stream's position up to which lines had been read.
-    public let position: UInt64
+    /// The stream's position up to which lines had been read, or were reported since and taken in.
+    public private(set) var position: UInt64
     /// Whether what it lacks is not held.
     public var isComplete: Bool { isWhole && gathering.leftOut == 0 }
     /// How many bans it has.
@@ -66,10 +66,14 @@ public struct HoldsList: Sendable {
         self.gathering = gathering
     }
 
-    /// Takes what the host reports. From its first page on the publisher knows itself what is newer than the list, and before that it
-    /// doesn't.
-    mutating func note(_ event: Event) {
-        guard page == 1, gathering.note(event) else { return }
+    /// Takes what the host reports, up to a position. From its first page on the publisher knows itself what is newer than the list, and
+    /// before that it doesn't.
+    mutating func note(_ events: [Event], upTo position: UInt64?) {
+        guard page == 1 else { return }
+        let isChanged = events.reduce(false) { gathering.note($1) || $0 }
+        let isBehind = position.map { $0 > self.position } ?? false
+        guard isChanged || isBehind else { return }
+        self.position = max(self.position, position ?? 0)
         // The publisher may have the first page already, as it was: then it must not be gone on from.
         changes += 1
         id = "\(name)-\(changes)"

@@ -158,7 +158,7 @@ struct MonitorService: ~Copyable {
     private func deadline(_ limit: ContinuousClock.Instant?) -> ContinuousClock.Instant? {
         let now = ContinuousClock.now
         let reading = hasMore && intake.reporter.wantsLines ? now : nil
-        let holding = isDraining ? nil : holds.deadline(intake.reporter, now: now)
+        let holding = isDraining ? nil : holds.deadline(intake.reporter, isLogRead: !hasMore, now: now)
         let state = client.isIdle && !isDraining ? exchange.deadline : nil
         return [limit, reading, client.deadline, intake.reporter.deadline(now: now), holding, state].compactMap(\.self).min()
     }

@@ -13,18 +13,16 @@ struct Conversation: ~Copyable {
     private let endpoints: [String]
 
     /// Prepares a connection to the endpoints that the configuration names; nothing is sent yet.
-    init(_ configuration: Configuration) throws {
-        try self.init(configuration, keys: try KeyDirectory(configuration.general.keyDirectory).clientKeys())
-    }
-
-    /// The same with certain keys.
-    init(_ configuration: Configuration, keys: ClientKeys) throws {
+    ///
+    /// - Parameter keys: others than this host has.
+    init(_ configuration: Configuration, keys: ClientKeys? = nil) throws {
         let endpoints = Conversation.endpoints(of: configuration)
         guard !endpoints.isEmpty else {
             throw ServiceError(
                 "\(configuration.path) does not say where the publisher is", hint: "set zmqreplyserver in [monitor] or [subscriber]",
                 exitStatus: .configuration)
         }
+        let keys = try keys ?? KeyDirectory(configuration.general.keyDirectory).clientKeys()
         client = RequestClient(in: try Context(), endpoints: endpoints) { keys }
         self.endpoints = endpoints
     }

@@ -65,10 +65,16 @@ struct HoldsDesk {
     // MARK: What comes in
 
     /// Takes a page.
+    ///
+    /// - Parameter reported: up to which position of its stream the host has reported. A list that was made before that is out of date, as
+    ///   one that was sent on a connection that was given up and comes behind what was sent on the next.
     /// - Returns: the bans on it that are refused, and why.
     mutating func take(
-        _ page: HoldsPage, from host: Hostname, admission: inout Admission, table: BanTable, now: Timestamp
+        _ page: HoldsPage, from host: Hostname, reported: UInt64, admission: inout Admission, table: BanTable, now: Timestamp
     ) throws(RequestRefusal) -> [Admission.Refusal] {
+        guard page.page != 1 || lists[host]?.id == page.id || page.position >= reported else {
+            throw RequestRefusal(.malformed, "list \(page.id) is of position \(page.position), and \(reported) has been reported since")
+        }
         lists = lists.filter { $0.value.subjects != nil || now.milliseconds(since: $0.value.lastHeard) < HoldsDesk.patience }
         forgetOldLifts(of: host, now: now)
         var list: List

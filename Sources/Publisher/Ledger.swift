@@ -103,9 +103,10 @@ struct Ledger {
         _ page: HoldsPage, from host: Hostname, term: Term, now: Timestamp
     ) throws(RequestRefusal) -> Acknowledgement {
         try checkRate(page.bans.count, of: host, now: now)
-        let refused = try holdsDesk.take(page, from: host, admission: &admission, table: table, now: now)
+        let reported = position(of: Stream(host: host, name: page.stream))
+        let refused = try holdsDesk.take(page, from: host, reported: reported, admission: &admission, table: table, now: now)
         return Acknowledgement(
-            term: term, position: position(of: Stream(host: host, name: page.stream)),
+            term: term, position: reported,
             refused: refused.map { Acknowledgement.Refusal(position: nil, reason: $0.reason) })
     }
 

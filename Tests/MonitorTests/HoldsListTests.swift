@@ -35,6 +35,21 @@ import Wire
         #expect(pages.count > 1)
     }
 
+    @Test func whatIsReportedBeforeTheFirstPageIsTakenMovesTheListsPosition() throws {
+        var list = HoldsList(
+            id: "a", host: try #require(Hostname("web1")), stream: "s", position: 9, madeAt: Timestamp(milliseconds: 5), isWhole: true,
+            gathering: HoldsGathering())
+        let first = list.current(now: Timestamp(milliseconds: 10))
+        list.note([], upTo: 12)
+        let second = list.current(now: Timestamp(milliseconds: 11))
+        #expect(second.position == 12 && second.id != first.id)
+        list.note([], upTo: 12)
+        #expect(list.current(now: Timestamp(milliseconds: 11)) == second)
+        _ = list.acknowledge()
+        list.note([], upTo: 20)
+        #expect(list.position == 12)
+    }
+
     @Test func anEmptyListIsOneEmptyPage() throws {
         var list = HoldsList(
             id: "a", host: try #require(Hostname("web1")), stream: "s", position: 9, madeAt: Timestamp(milliseconds: 5), isWhole: true,
@@ -88,11 +103,11 @@ import Wire
 
     @Test func whatIsReportedBeforeTheFirstPageIsOnTheListAsItWasReported() throws {
         var list = try list(["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"])
-        list.note(try event(.unban, "192.0.2.2"))
-        list.note(try event(.unban, "192.0.2.4"))
-        list.note(try event(.ban, "192.0.2.5"))
-        list.note(try event(.unban, "192.0.2.5"))
-        list.note(try event(.ban, "192.0.2.6"))
+        list.note([try event(.unban, "192.0.2.2")], upTo: nil)
+        list.note([try event(.unban, "192.0.2.4")], upTo: nil)
+        list.note([try event(.ban, "192.0.2.5")], upTo: nil)
+        list.note([try event(.unban, "192.0.2.5")], upTo: nil)
+        list.note([try event(.ban, "192.0.2.6")], upTo: nil)
         let page = list.current(now: Timestamp(milliseconds: 10))
         #expect(Set(page.bans.map(\.address.description)) == ["192.0.2.1", "192.0.2.3", "192.0.2.6"])
         #expect(try HoldsPage(page.message) == page)
@@ -101,9 +116,9 @@ import Wire
     @Test func aListThatChangesAfterItsFirstPageWasSentIsAnotherOne() throws {
         var list = try list(["192.0.2.1", "192.0.2.2"])
         let first = list.current(now: Timestamp(milliseconds: 10)).id
-        list.note(try event(.unban, "192.0.2.9"))
+        list.note([try event(.unban, "192.0.2.9")], upTo: nil)
         #expect(list.current(now: Timestamp(milliseconds: 10)).id == first)
-        list.note(try event(.unban, "192.0.2.1"))
+        list.note([try event(.unban, "192.0.2.1")], upTo: nil)
         #expect(list.current(now: Timestamp(milliseconds: 10)).id != first)
     }
 
@@ -111,7 +126,7 @@ import Wire
         var list = try list((0..<3000).map { "10.0.\($0 / 250).\($0 % 250)" })
         let first = list.current(now: Timestamp(milliseconds: 10))
         _ = list.acknowledge()
-        list.note(try event(.unban, "10.0.11.1"))
+        list.note([try event(.unban, "10.0.11.1")], upTo: nil)
         let second = list.current(now: Timestamp(milliseconds: 10))
         #expect(second.id == first.id)
         #expect(list.count == 3000)

@@ -55,6 +55,24 @@ import Wire
         #expect(try take(page([held("192.0.2.1", until: 600)])) == ["Unban 192.0.2.2 - web1/sshd lifted"])
     }
 
+    /// A page that a slow link still had when its connection was given up comes behind what was sent on the next one.
+    @Test mutating func aListFromBeforeWhatWasReportedIsNotTaken() throws {
+        let late = page([try held("192.0.2.1", until: 600)], id: "late")
+        _ = try report(ban("web1", "192.0.2.1", until: 600), ban("web1", "192.0.2.2", until: 600), from: 90)
+        #expect(throws: RequestRefusal.self) { try ledger.take(late, from: try host("web1"), term: term, now: at(105)) }
+        #expect(!ledger.hasListsToCompare && ledger.pending.isEmpty)
+    }
+
+    @Test mutating func aListGoesOnWhileItsHostReports() throws {
+        let first = page([try held("192.0.2.1", until: 600)], isLast: false)
+        _ = try ledger.take(first, from: try host("web1"), term: term, now: at(100))
+        _ = try report(ban("web1", "192.0.2.2", until: 600), from: 95)
+        #expect(
+            try take(page([held("192.0.2.3", until: 600)], page: 2)) == [
+                "Ban 192.0.2.1 600 web1/sshd held", "Ban 192.0.2.3 600 web1/sshd held",
+            ])
+    }
+
     @Test mutating func aListThatSaysWhatIsKnownChangesNothing() throws {
         _ = try report(ban("web1", "192.0.2.1", until: 600, seen: 0.7))
         let page = page([try held("192.0.2.1", until: 600.9)])
