@@ -107,8 +107,14 @@ struct PublisherService: ~Copyable {
         }
         if let key, try sockets.take(key) {
             logger.notice("this publisher has another key from now on: all connections are made anew")
-            subscribers = 0
+            forgetConnections()
         }
+    }
+
+    /// All encrypted connections have ended.
+    private mutating func forgetConnections() {
+        gate.forgetConnections()
+        subscribers = 0
     }
 
     // MARK: A turn of the loop
@@ -149,8 +155,7 @@ struct PublisherService: ~Copyable {
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")
             try sockets.renew()
-            gate.forgetConnections()
-            subscribers = 0
+            forgetConnections()
         }
         return polled.isReadable(signal) ? signals.next() : nil
     }
