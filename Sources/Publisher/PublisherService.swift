@@ -111,6 +111,12 @@ struct PublisherService: ~Copyable {
         }
     }
 
+    /// All encrypted connections have ended.
+    private mutating func forgetConnections() {
+        gate.forgetConnections()
+        subscribers = 0
+    }
+
     // MARK: A turn of the loop
 
     private mutating func turn(signals: borrowing SignalDescriptor) throws -> SignalDescriptor.Signal? {

@@ -141,8 +141,10 @@ private enum HostileSettings {
             } else {
                 let mole = moles[number % moles.count]
                 let frames = mole.next(number, &nonsense, term: term, victim: victim)
-                keeper.note(frames, from: mole.name)
-                try mole.send(frames, hasEnvelope: nonsense.number(0...19) > 0)
+                let hasEnvelope = nonsense.number(0...19) > 0
+                // An empty frame in front of a request that has none is one, too.
+                keeper.note(hasEnvelope || frames.first != [] ? frames : Array(frames.dropFirst()), from: mole.name)
+                try mole.send(frames, hasEnvelope: hasEnvelope)
             }
         }
         for mole in moles { try mole.readAnswer() }
