@@ -160,12 +160,6 @@ struct PublisherService: ~Copyable {
         return polled.isReadable(signal) ? signals.next() : nil
     }
 
-    /// The endpoints are bound anew.
-    private mutating func forgetConnections() {
-        gate.forgetConnections()
-        subscribers = 0
-    }
-
     /// Takes over what is protected now; bans that it covers end.
     private mutating func protect() {
         if let hosts = gate.takeHosts() { protection.take(hosts) }
