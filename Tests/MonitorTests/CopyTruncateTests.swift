@@ -68,7 +68,7 @@ import Testing
         let log = try LogFolder()
         log.create()
         var reader = try LogReader(log.path)
-        for i in 0..<200 {
+        for i in 0..<100 {
             // Longer than the head, as any log of fail2ban soon is.
             let lines = (0..<10).map { "line \($0) of log \(i), which is written, read, copied and truncated" }
             log.append(lines.map { $0 + "\n" }.joined())
