@@ -52,6 +52,8 @@ final class FollowedFile {
         case stopped
         /// The bytes of this turn are used up.
         case exhausted
+        /// It was truncated since the last look, or was empty then: what it has now must be looked at first.
+        case unknown
     }
 
     /// Opens what `path` names.
@@ -146,20 +148,34 @@ final class FollowedFile {
     /// Starts again at the beginning when the file was truncated: it is shorter than what was read, or begins differently.
     func noticeTruncation() -> Truncation {
         if isCompressed { return .none }
-        // Before the first bytes are read: what is written in between must not seem to be known.
-        knownModified = modified
-        let isOther = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
-            let now = buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))]
+        // Size and time before the first bytes: a truncation in between shows in the bytes, and what is written in between does not
+        // seem to be known. The other way round the old log's first bytes would be kept as those of the one that begins anew.
+        var status = stat()
+        let size = fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+        knownModified = FollowedFile.modified(status)
+        let isOther = withFirstBytes { now in
             let isOther = !now.starts(with: head)
             if isOther || now.count > head.count { head = Array(now) }
             return isOther
         }
-        let size = size
-        defer { knownSize = size }
-        guard isOther || size < seen else { return .none }
+        guard isOther || size < seen else {
+            knownSize = size
+            return .none
+        }
         let truncation = knownSize > seen ? Truncation.unread : .read
         start(at: 0)
+        // The size above may be the one before the truncation.
+        knownSize = self.size
         return truncation
+    }
+
+    /// Whether it is still the file that the last look saw, and not truncated since, whatever was written to it then.
+    private var isAsSeen: Bool { isCompressed || withFirstBytes { !head.isEmpty && $0.starts(with: head) } }
+
+    private func withFirstBytes<Result>(_ use: (Slice<UnsafeMutableBufferPointer<UInt8>>) -> Result) -> Result {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LogHead.longest) { buffer in
+            use(buffer[..<max(0, read(into: buffer, LogHead.longest, at: 0))])
+        }
     }
 
     /// Reads the first bytes of a compressed file. Those of another one come with ``noticeTruncation()``.
@@ -190,6 +206,8 @@ final class FollowedFile {
             guard budget > 0, isReady(at: from, budget: &budget) else { return .exhausted }
             let count = read(into: buffer, wanted, at: from)
             guard count >= 0 else { throw LogTailError("read the log", errno) }
+            // After the bytes were read: what comes now does not change what they are.
+            guard isAsSeen else { return .unknown }
             budget -= count
             guard takeLines(UnsafeBufferPointer(rebasing: buffer[..<count]), at: from, take) else { return .stopped }
             if count < wanted { finish() }

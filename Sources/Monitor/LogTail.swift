@@ -158,6 +158,8 @@ public struct LogTail: ~Copyable {
             case .drained: continue
             case .stopped: return .stopped
             case .exhausted: return .more
+            // What changed it is a reason to look again.
+            case .unknown: return .upToDate
             }
         }
         letGoOfFinishedFiles()

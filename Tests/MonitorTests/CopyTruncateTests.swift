@@ -62,4 +62,53 @@ import Testing
         #expect(try reader.next() == ["line 2"])
         #expect(reader.gaps == 0)
     }
+
+    /// A truncation at any moment of a look, however often that is tried.
+    @Test func whatWasReadIsNotReadAgainWhenTheTruncationMeetsALook() throws {
+        let log = try LogFolder()
+        log.create()
+        var reader = try LogReader(log.path)
+        for i in 0..<100 {
+            // Longer than the head, as any log of fail2ban soon is.
+            let lines = (0..<10).map { "line \($0) of log \(i), which is written, read, copied and truncated" }
+            log.append(lines.map { $0 + "\n" }.joined())
+            #expect(try reader.available() == lines)
+            let changes = reader.changes
+            try log.run("rm -f fail2ban.log.1; { cp -p fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log; } &")
+            let deadline = ContinuousClock.now + .seconds(10)
+            while reader.changes == changes, ContinuousClock.now < deadline { #expect(try reader.available() == []) }
+            try #require(reader.changes > changes, "the truncation was not noticed")
+            #expect(try reader.available() == [])
+        }
+        #expect(reader.gaps == 0)
+    }
+
+    @Test func aTruncationBetweenALookAndItsReadingIsTakenUpFirst() throws {
+        let log = try LogFolder()
+        log.create()
+        var reader = try LogReader(log.path)
+        log.append("line 1\n")
+        #expect(try reader.available() == ["line 1"])
+        log.append("line 2\n")
+        try reader.glance()
+        try log.run("cp -p fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log")
+        log.append("line 3 is longer than the first two together\n")
+        #expect(try reader.unlooked().map(\.line) == [])
+        #expect(try reader.next() == ["line 2", "line 3 is longer than the first two together"])
+        #expect(reader.gaps == 0)
+    }
+
+    @Test func theFirstLinesOfALogAreNotReadTwiceWhenTheyCameBetweenALookAndItsReading() throws {
+        let log = try LogFolder()
+        log.create()
+        var reader = try LogReader(log.path)
+        try reader.glance()
+        log.append("line 1\n")
+        let lines = try reader.unlooked().map(\.line)
+        // Killed at once.
+        var other = try LogReader(log.path, from: .place(reader.place))
+        #expect(try lines + other.available() == ["line 1"])
+        #expect(try lines + reader.available() == ["line 1"])
+        #expect(other.position == reader.position)
+    }
 }

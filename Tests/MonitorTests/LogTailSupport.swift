@@ -69,8 +69,13 @@ struct LogReader: ~Copyable {
 
     /// As ``available()``, with the position behind each line.
     mutating func positioned() throws -> [(position: UInt64, line: String)] {
+        try glance()
+        return try unlooked()
+    }
+
+    /// As ``positioned()``, of what the last look knew of: what changed since is not taken up.
+    mutating func unlooked() throws -> [(position: UInt64, line: String)] {
         var lines: [(UInt64, String)] = []
-        try tail.look(now: now)
         while true {
             let limit = limit
             let progress = try tail.readLines(now: now) { line, position in

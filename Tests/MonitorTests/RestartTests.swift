@@ -47,7 +47,9 @@ import Wire
         }
 
         /// As logrotate does it, with its numbers.
-        mutating func rotate(_ rotation: Rotation) throws {
+        ///
+        /// - Parameter beforeTruncation: what happens between a copy and the truncation.
+        mutating func rotate(_ rotation: Rotation, beforeTruncation: () throws -> Void = {}) throws {
             rotations += 1
             var steps: [String] = []
             if rotation == .delayCompress { steps.append("[ ! -e fail2ban.log.1 ] || gzip fail2ban.log.1") }
@@ -58,7 +60,11 @@ import Wire
             }
             switch rotation {
             case .rename, .compress, .delayCompress: steps.append("mv fail2ban.log fail2ban.log.1 && touch fail2ban.log")
-            case .copyTruncate, .copyTruncateCompress: steps.append("cp -p fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log")
+            case .copyTruncate, .copyTruncateCompress:
+                steps.append("cp -p fail2ban.log fail2ban.log.1")
+                try log.run(steps.joined(separator: "\n"))
+                try beforeTruncation()
+                steps = ["truncate -s 0 fail2ban.log"]
             }
             if rotation == .compress || rotation == .copyTruncateCompress { steps.append("gzip fail2ban.log.1") }
             try log.run(steps.joined(separator: "\n"))
@@ -81,9 +87,11 @@ import Wire
             var reader = try LogReader(log.path, from: .place(place))
             schedule = CheckpointSchedule()
             for _ in 0..<Int.random(in: 1...5, using: &random) {
-                try happen()
                 reader.limit = Int.random(in: 1...30, using: &random)
-                let lines = try reader.positioned()
+                // What comes after a look is there when its reading begins.
+                if Bool.random(using: &random) { try reader.glance() } else { try happen() }
+                if Bool.random(using: &random) { try happen(beforeTruncation: { try reader.glance() }) } else { try reader.glance() }
+                let lines = try reader.unlooked()
                 // As the service does it: what was read is in the checkpoint or can be read again.
                 if schedule.mustPrecedeReport(files: reader.openFiles, changes: reader.changes) || Bool.random(using: &random) {
                     place = reader.place
@@ -103,10 +111,11 @@ import Wire
         #expect(zip(read, writer.written).first { $0 != $1 } == nil)
         #expect(reader.gaps == 0)
 
-        func happen() throws {
+        func happen(beforeTruncation: () throws -> Void = {}) throws {
             writer.write(Int.random(in: 1...20, using: &random))
             if Int.random(in: 0..<3, using: &random) == 0 {
-                try writer.rotate(try #require(Rotation.allCases.randomElement(using: &random)))
+                let rotation = try #require(Rotation.allCases.randomElement(using: &random))
+                try writer.rotate(rotation, beforeTruncation: beforeTruncation)
                 writer.write(Int.random(in: 1...3, using: &random))
             }
         }
