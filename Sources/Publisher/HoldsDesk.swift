@@ -66,15 +66,12 @@ struct HoldsDesk {
 
     /// Takes a page.
     ///
-    /// - Parameter reported: up to which position of its stream the host has reported. A list that was made before that is out of date, as
-    ///   one that was sent on a connection that was given up and comes behind what was sent on the next.
+    /// - Parameter reported: up to which position of its stream the host has reported. A list that was made before that ends nothing: it
+    ///   may come behind what was sent after it, on a connection that was given up.
     /// - Returns: the bans on it that are refused, and why.
     mutating func take(
         _ page: HoldsPage, from host: Hostname, reported: UInt64, admission: inout Admission, table: BanTable, now: Timestamp
     ) throws(RequestRefusal) -> [Admission.Refusal] {
-        guard page.page != 1 || lists[host]?.id == page.id || page.position >= reported else {
-            throw RequestRefusal(.malformed, "list \(page.id) is of position \(page.position), and \(reported) has been reported since")
-        }
         lists = lists.filter { $0.value.subjects != nil || now.milliseconds(since: $0.value.lastHeard) < HoldsDesk.patience }
         forgetOldLifts(of: host, now: now)
         var list: List
@@ -84,7 +81,8 @@ struct HoldsDesk {
         default:
             list = List(
                 id: page.id, lastHeard: now,
-                madeAt: min(admission.translated(page.madeAt, of: host, senderNow: page.now, now: now), now), isComplete: page.isComplete,
+                madeAt: min(admission.translated(page.madeAt, of: host, senderNow: page.now, now: now), now),
+                isComplete: page.isComplete && page.position >= reported,
                 outcome: Outcome(host: host), keptOutcome: Outcome(host: host))
             // A moment is allowed for clocks that differ within what is tolerated.
             let since = list.madeAt.advanced(byMilliseconds: -Admission.clockTolerance)

@@ -33,10 +33,16 @@ COMMANDS = (
 class FlushAction(ActionBase):
 	"""Flushes what is left of the jail in the firewall, when it is made; bans nothing itself."""
 
+	# fail2ban compares it when it repairs a damaged firewall: there is nothing of this action to repair.
+	banEpoch = 0
+
 	def __init__(self, jail, name, command=None):
 		super(FlushAction, self).__init__(jail, name)
+		# A reload that adds this action to a jail that runs finds bans that stand.
+		if getattr(jail.actions, "active", None):
+			return
 		for command in COMMANDS if command is None else (command,):
-			self.run(shlex.split(command.format(jail=jail.name)))
+			self.run([word.replace("{jail}", jail.name) for word in shlex.split(command)])
 
 	def run(self, words):
 		"""Runs a command; where there is no such program, set or chain, there is nothing to flush."""
