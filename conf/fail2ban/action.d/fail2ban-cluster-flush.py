@@ -42,7 +42,13 @@ class FlushAction(ActionBase):
 		if getattr(jail.actions, "active", None):
 			return
 		for command in COMMANDS if command is None else (command,):
-			self.run([word.replace("{jail}", jail.name) for word in shlex.split(command)])
+			try:
+				words = shlex.split(command)
+			except ValueError as error:
+				# Raised, it would keep fail2ban from starting the jails behind this one.
+				self._logSys.error("command = %s: %s", command, error)
+				continue
+			self.run([word.replace("{jail}", jail.name) for word in words])
 
 	def run(self, words):
 		"""Runs a command; where there is no such program, set or chain, there is nothing to flush."""
