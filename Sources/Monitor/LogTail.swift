@@ -158,8 +158,9 @@ public struct LogTail: ~Copyable {
             case .drained: continue
             case .stopped: return .stopped
             case .exhausted: return .more
-            // What changed it is a reason to look again.
-            case .unknown: return .upToDate
+            case .unknown:
+                try look(now: now)
+                return .more
             }
         }
         letGoOfFinishedFiles()

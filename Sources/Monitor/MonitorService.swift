@@ -243,7 +243,10 @@ struct MonitorService: ~Copyable {
             intake.reporter.acknowledge()
             checkpoints.acknowledged()
             // Read again, the log has all that was ever reported of it; else it is another one than the publisher knows.
-            if !hasMore { tail.leap(behind: acknowledgement.position) }
+            if !hasMore {
+                tail.leap(behind: acknowledgement.position)
+                intake.reporter.pass(to: tail.position)
+            }
         case .pageTaken(let acknowledgement):
             troubles.log(acknowledgement, now)
             holds.pageTaken(acknowledgement.term, now: now)
@@ -273,11 +276,7 @@ struct MonitorService: ~Copyable {
     // MARK: - The checkpoint
 
     /// Says what was lost. The list of holds heals it, also when it is not sent before the next start.
-    private mutating func noteLosses() {
-        let losses = tail.takeLosses()
-        guard !losses.isEmpty else { return }
-        troubles.log(losses)
-    }
+    private mutating func noteLosses() { troubles.log(tail.takeLosses()) }
 
     /// Writes what a restart goes on with. Complete between two turns and before a report is sent: then the witness was asked about each
     /// line that was taken.

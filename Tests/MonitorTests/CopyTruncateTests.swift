@@ -93,8 +93,7 @@ import Testing
         try reader.glance()
         try log.run("cp -p fail2ban.log fail2ban.log.1; truncate -s 0 fail2ban.log")
         log.append("line 3 is longer than the first two together\n")
-        #expect(try reader.unlooked().map(\.line) == [])
-        #expect(try reader.next() == ["line 2", "line 3 is longer than the first two together"])
+        #expect(try reader.unlooked().map(\.line) == ["line 2", "line 3 is longer than the first two together"])
         #expect(reader.gaps == 0)
     }
 
@@ -104,11 +103,11 @@ import Testing
         var reader = try LogReader(log.path)
         try reader.glance()
         log.append("line 1\n")
-        let lines = try reader.unlooked().map(\.line)
+        // Nobody may think that the log is read while it has them.
+        #expect(try reader.unlooked().map(\.line) == ["line 1"])
         // Killed at once.
         var other = try LogReader(log.path, from: .place(reader.place))
-        #expect(try lines + other.available() == ["line 1"])
-        #expect(try lines + reader.available() == ["line 1"])
+        #expect(try other.available() + reader.available() == [])
         #expect(other.position == reader.position)
     }
 }

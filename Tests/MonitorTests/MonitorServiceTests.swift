@@ -169,6 +169,19 @@ import ZeroMQ
         #expect(host.healedTerm == nil)
     }
 
+    @Test func theListOfAHostRestoredFromABackupDoesNotSeemOlderThanWhatThePublisherHas() throws {
+        var host = try ServiceUnderTest()
+        try host.awaitHealing()
+        host.append("192.0.2.1")
+        _ = try host.nextReport(answer: .acknowledgeUpTo(9999))
+        host.append("192.0.2.2")
+        // This answer calls for a list, without a further line of the log.
+        host.term += 1
+        _ = try host.nextReport(answer: .acknowledgeUpTo(9999))
+        try host.awaitPages(host.pages.count + 1)
+        #expect(try #require(host.pages.last).position >= 9999)
+    }
+
     @Test func aCheckpointThatCannotBeWrittenStopsNothing() throws {
         var host = try ServiceUnderTest()
         try host.log.run("rm -r state; echo > state")

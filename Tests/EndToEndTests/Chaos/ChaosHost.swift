@@ -155,8 +155,10 @@ struct ChaosHost: Sendable {
         try await attack(from: ["100.64.\(mark >> 8).\(mark & 255)"])
         let jail = ChaosJail.sshd
         let found = try await banned(in: jail.rawValue) ?? []
-        let again = await found.subtracting(record.oracle.lasting(jail.rawValue, of: number)).sorted()
-        let names = again.map { HoldName(host: number, jail: jail.rawValue, address: $0) }
+        let oracle = await record.oracle
+        let names = found.subtracting(oracle.lasting(jail.rawValue, of: number)).sorted().map {
+            HoldName(host: number, jail: jail.rawValue, address: $0)
+        }.filter { oracle.histories[$0]?.isLifted ?? false }
         let now = ChaosRecord.now()
         await record.tell { $0.banned(names, banTime: nil, between: now, and: now) }
     }

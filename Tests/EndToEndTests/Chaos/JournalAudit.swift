@@ -7,6 +7,8 @@ import Testing
 struct JournalLine: Hashable, Sendable {
     var row: Int64
     var number: Int64?
+    /// When it was admitted, in milliseconds since the epoch.
+    var time: Int64
     var kind: String
     var name: HoldName?
     var action: String
@@ -17,7 +19,7 @@ struct JournalLine: Hashable, Sendable {
     /// All rows behind `row` of a journal, read by SQLite's own tool while the publisher may run.
     static func read(_ path: String, after row: Int64 = 0) async throws -> [JournalLine] {
         let columns =
-            "row, ifnull(number, ''), kind, host, ifnull(jail, ''), ifnull(action, ''), ifnull(address, ''), ifnull(cause, ''), move"
+            "row, ifnull(number, ''), kind, host, ifnull(jail, ''), ifnull(action, ''), ifnull(address, ''), ifnull(cause, ''), move, admitted"
         let outcome = try await execute(
             [
                 "sqlite3", "-readonly", "-cmd", ".timeout 10000", "-separator", "|", path,
@@ -28,8 +30,8 @@ struct JournalLine: Hashable, Sendable {
     }
 
     init?(_ fields: [Substring]) {
-        guard fields.count == 9, let row = Int64(fields[0]) else { return nil }
-        self.row = row
+        guard fields.count == 10, let row = Int64(fields[0]), let time = Int64(fields[9]) else { return nil }
+        (self.row, self.time) = (row, time)
         number = Int64(fields[1])
         kind = String(fields[2])
         name = Int(fields[3].dropFirst("web".count)).map { HoldName(host: $0, jail: String(fields[4]), address: String(fields[6])) }
@@ -114,6 +116,7 @@ struct JournalAudit: Sendable {
             if line.action == "Ban" {
                 standing.insert(name)
             } else if standing.remove(name) != nil {
+                if let lacked = oracle.histories[name]?.lacked, line.time >= lacked { continue }
                 lifted[name, default: 0] += 1
             } else {
                 idle += 1
@@ -123,7 +126,7 @@ struct JournalAudit: Sendable {
             let history = oracle.histories[name] ?? Oracle.History()
             // A lift that a restore took away is made good by another.
             let lostLifts = lost.count { $0.name == name && $0.action == "Unban" && $0.kind == "admitted" }
-            if count > history.lifts + history.doubtfulLifts + lostLifts + (history.mayEndByList ? 1 : 0) {
+            if count > history.lifts + history.doubtfulLifts + lostLifts {
                 problems.append("\(name): \(count) times lifted in the journal, \(history.lifts) times by an admin")
             }
         }

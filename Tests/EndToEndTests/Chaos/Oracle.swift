@@ -24,8 +24,9 @@ struct Oracle: Sendable {
         var doubtfulLifts = 0
         /// Whether the hold was lifted and not banned again.
         var isLifted = false
-        /// Whether a wrong clock may have made its end too late: then the host's complete list, which lacks it, ends it as lifted.
-        var mayEndByList = false
+        /// From when on the host's complete list may lack it since it has ended there by itself. For the publisher it may end later, where a
+        /// clock was wrong or the report came late; then the list ends it as lifted.
+        var lacked: Int64?
     }
 
     private struct Hold {
@@ -58,7 +59,7 @@ struct Oracle: Sendable {
             let ends = banTime.map { start + $0 - Oracle.tolerance...end + $0 + Oracle.tolerance }
             let doubt = wrongClocks[name.host, default: 0]
             holds[name] = Hold(ends: ends, doubt: doubt)
-            if ends != nil, doubt > 0 { histories[name]?.mayEndByList = true }
+            histories[name]?.lacked = holds[name]?.window?.lowerBound
         }
     }
 
@@ -90,7 +91,7 @@ struct Oracle: Sendable {
         for (name, hold) in holds where name.host == host {
             guard let window = hold.window, window.upperBound > now else { continue }
             holds[name]?.doubt = max(hold.doubt, abs(step))
-            histories[name]?.mayEndByList = true
+            histories[name]?.lacked = holds[name]?.window?.lowerBound
         }
     }
 
