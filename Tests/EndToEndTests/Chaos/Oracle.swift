@@ -17,8 +17,11 @@ struct Oracle: Sendable {
     struct History: Equatable, Sendable {
         /// fail2ban said that it banned it: each wrote one Ban line.
         var bans = 0
-        /// Whether fail2ban had the order is not known, since it was killed: each wrote one Ban line or none.
+        /// Whether fail2ban had the order is not known, since it was killed: each wrote one Ban line or none. The one after that too:
+        /// fail2ban gives a ban to its database's thread before it writes the line, so it may come back with the ban and without line.
         var doubtfulBans = 0
+        /// Whether the last order is such a one.
+        var isDoubtful = false
         /// fail2ban said that it lifted it: each wrote one Unban line, and deleted the row before.
         var lifts = 0
         var doubtfulLifts = 0
@@ -54,8 +57,10 @@ struct Oracle: Sendable {
     mutating func banned(_ names: [HoldName], banTime: Int64?, between start: Int64, and end: Int64) {
         for name in names {
             let isNew = !isHeld(name, at: end)
-            if isNew { histories[name, default: History()].bans += 1 }
-            histories[name]?.isLifted = false
+            var history = histories[name, default: History()]
+            if isNew, history.isDoubtful { history.doubtfulBans += 1 } else if isNew { history.bans += 1 }
+            (history.isDoubtful, history.isLifted) = (false, false)
+            histories[name] = history
             let ends = banTime.map { start + $0 - Oracle.tolerance...end + $0 + Oracle.tolerance }
             let doubt = wrongClocks[name.host, default: 0]
             holds[name] = Hold(ends: ends, doubt: doubt)
@@ -65,7 +70,10 @@ struct Oracle: Sendable {
 
     /// fail2ban may have banned these, or not. It is told again.
     mutating func mayHaveBanned(_ names: [HoldName]) {
-        for name in names where holds[name] == nil { histories[name, default: History()].doubtfulBans += 1 }
+        for name in names where holds[name] == nil {
+            histories[name, default: History()].doubtfulBans += 1
+            histories[name]?.isDoubtful = true
+        }
     }
 
     /// fail2ban has these no more though it said that it banned them: it was killed before it had written that down.
