@@ -57,6 +57,41 @@ struct Fail2banFilesTests {
         }
     }
 
+    @Test func aReloadThatBringsTheFlushingActionFlushesNothing() async throws {
+        try await Lab.with(hosts: 1, withKeys: false) { lab in
+            let web1 = lab.host(1)
+            let local = "\(web1.folder)/fail2ban/jail.d/fail2ban-cluster.local"
+            try "[fail2ban-cluster]\naction = %(action_)s\n".write(toFile: local, atomically: true, encoding: .utf8)
+            try await web1.fail2ban(.restart)
+            #expect(try await !web1.client("get", "fail2ban-cluster", "actions").contains("fail2ban-cluster-flush"))
+            try await web1.client("set", "fail2ban-cluster", "banip", "203.0.113.7", "2001:db8:bad::7")
+            try FileManager.default.removeItem(atPath: local)
+            // fail2ban 1.0.2 makes it, and takes what a reload brings to a running jail for obsolete.
+            try await web1.client("reload")
+            #expect(try await web1.refused() == ["203.0.113.7", "2001:db8:bad::7"])
+            try await web1.fail2ban(.restart)
+            #expect(try await web1.client("get", "fail2ban-cluster", "actions").contains("fail2ban-cluster-flush"))
+            try await eventually("what its database has is refused") {
+                try await web1.refused() == ["203.0.113.7", "2001:db8:bad::7"]
+            }
+        }
+    }
+
+    @Test func fail2banRepairsADamagedFirewallBesideTheFlushingAction() async throws {
+        try await Lab.with(hosts: 1, withKeys: false) { lab in
+            let web1 = lab.host(1)
+            try await web1.client("set", "fail2ban-cluster", "banip", "203.0.113.8")
+            _ = try await web1.execute("nft", "delete", "table", "inet", "f2b-table")
+            #expect(try await web1.refused() == [])
+            // It looks for the table when it is asked for a ban once more, seconds later.
+            try await eventually("fail2ban repairs") {
+                try await web1.client("set", "fail2ban-cluster", "banip", "203.0.113.8")
+                return try await web1.refused() == ["203.0.113.8"]
+            }
+            #expect(!web1.file("fail2ban.log").contains("banEpoch"))
+        }
+    }
+
     @Test func recidiveCountsTheHostsOwnBansAndNotTheClusters() async throws {
         try await Lab.with(hosts: 1, withKeys: false) { lab in
             let web1 = lab.host(1)
