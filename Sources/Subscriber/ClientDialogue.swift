@@ -225,7 +225,6 @@ struct ClientDialogue: Sendable {
         let isRestoring = !hasListed || hasGrown
         awaited = awaited.union(present).subtracting(actual)
         present = actual
-        let wasInformed = isInformed
         isInformed = true
         hasListed = true
         pause.reset()
@@ -249,8 +248,8 @@ struct ClientDialogue: Sendable {
             }
         }
         agreements = agrees ? agreements + 1 : 0
-        // A fail2ban that restores its bans has few at first: what was there before may come back.
-        hasUnexplained = isUnexplained || (hasUnexplained && wasInformed && !isSettled)
+        // A fail2ban that restores its bans has few at first: what was there before may come back, also before this start.
+        hasUnexplained = isUnexplained || (hasUnexplained && !isSettled)
         if isSettled {
             awaited = []
             watched = []

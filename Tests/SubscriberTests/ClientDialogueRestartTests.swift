@@ -137,6 +137,19 @@ import Wire
         #expect(!rig.dialogue.hasUnexplained)
     }
 
+    @Test mutating func aStartBesideAFail2banThatHasRestoredNothingYetDoesNotTakeItsBansForExplained() throws {
+        rig.fail2ban.banByHand(try address("192.0.2.9"))
+        rig.fail2ban.stop()
+        rig.restoresPerSecond = 0
+        rig.fail2ban.start()
+        _ = rig.wanted.withdrawAll(except: [], isCertain: false, now: rig.now)
+        rig.pass(.seconds(3))
+        #expect(rig.dialogue.version != nil && rig.fail2ban.banned.isEmpty && rig.dialogue.hasUnexplained)
+        rig.restoresPerSecond = 100
+        rig.pass(.seconds(30))
+        #expect(rig.fail2ban.banned.count == 1 && rig.dialogue.hasUnexplained)
+    }
+
     @Test mutating func whatFail2banRestoresByItselfIsNotBannedBesides() throws {
         rig.settle()
         for index in 0..<100 {
