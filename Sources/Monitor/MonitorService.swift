@@ -231,7 +231,8 @@ struct MonitorService: ~Copyable {
     private var state: MonitorState {
         MonitorState(
             stream: intake.reporter.stream, position: intake.reporter.acknowledged, gaps: tail.gaps,
-            undecided: intake.reporter.undecidedCount, problem: intake.reporter.problem, last: holds.last)
+            undecided: intake.reporter.undecidedCount, waiting: intake.reporter.waitingCount,
+            log: (tail.path, tail.problem.map { "\($0)" }), problem: intake.reporter.problem, last: holds.last)
     }
 
     private mutating func take(_ answer: Delivery, _ now: ContinuousClock.Instant) {

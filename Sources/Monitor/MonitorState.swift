@@ -5,6 +5,9 @@ import Wire
 
 /// The JSON of the monitor's `STATE`. Members may be added; readers ignore what they don't know.
 struct MonitorState {
+    /// Characters of what is said of the log.
+    static let longestProblem = 400
+
     var stream: String
     /// Up to which the publisher has the log.
     var position: UInt64
@@ -12,6 +15,10 @@ struct MonitorState {
     var gaps: Int
     /// Unbans that are not proven yet.
     var undecided: Int
+    /// Lines that were read and that the publisher has not acknowledged.
+    var waiting: Int
+    /// fail2ban's log, and why it can't be read, where it can't.
+    var log: (path: String, problem: String?)
     /// Why the database said nothing when it was last asked.
     var problem: WitnessProblem?
     /// The last complete list that the publisher has.
@@ -24,6 +31,9 @@ struct MonitorState {
         json.set("position", position)
         json.set("gaps", gaps)
         json.set("undecided", undecided)
+        json.set("waiting", waiting)
+        json.set("log", log.path)
+        json.set("logProblem", log.problem.map { String($0.prefix(MonitorState.longestProblem)) })
         json.set("database", problem?.word ?? "ok")
         json.set(
             "holds",

@@ -14,6 +14,8 @@ struct ReportQueue {
 
     /// How many lines wait for the next report.
     var waiting: Int { lines.count }
+    /// How many wait or are under way.
+    var count: Int { lines.count + underWay.count }
     /// Whether nothing waits, and nothing is under way.
     var isEmpty: Bool { lines.isEmpty && underWay.isEmpty }
     /// Whether ``next()`` has anything.

@@ -74,6 +74,9 @@ public struct Reporter {
     /// Whether lines may be read from the log.
     public var wantsLines: Bool { gathered.count + decided.waiting < Reporter.batchLimit }
 
+    /// Lines that wait to be sent or acknowledged.
+    public var waitingCount: Int { gathered.count + decided.count }
+
     /// Whether nothing is waiting to be sent or acknowledged.
     public var isIdle: Bool { gathered.isEmpty && decided.isEmpty }
 

@@ -9,6 +9,8 @@ struct BanList: Encodable {
         struct Holder: Encodable {
             var host: String
             var jail: String
+            /// When its log told of it, in milliseconds since the epoch.
+            var seen: Int64
             /// Milliseconds since the epoch; `null` is permanent.
             var end: Int64?
         }
@@ -29,35 +31,24 @@ struct BanList: Encodable {
     /// The most holders named of one address.
     static let mostHolders = 8
 
-    /// The answer to `QUERY`, whatever it asks for.
-    static func answer(to request: Message, table: BanTable, term: Term, now: Timestamp) throws(RequestRefusal) -> Message {
-        var after: Address?
-        if let text = request.header["after"] {
-            guard let address = Address(text) else { throw RequestRefusal(.malformed, "after: not an address") }
-            after = address
-        }
-        let body: [UInt8]
-        switch request.header["what"] {
-        case "bans": body = try bans(after: after, table: table, term: term, now: now)
-        case "allowed": body = try json(AllowedList(after: after, table: table, term: term, now: now))
-        default: throw RequestRefusal(.malformed, "what: this publisher knows bans and allowed")
-        }
-        return Message(.json, ["term": term.description], body: body)
-    }
-
-    private static func bans(after: Address?, table: BanTable, term: Term, now: Timestamp) throws(RequestRefusal) -> [UInt8] {
-        var page = table.banned(after: after, limit: pageSize)
-        var isLast = page.count < pageSize
+    /// The page behind an address.
+    static func bans(
+        _ filter: BanFilter, after: Address?, table: BanTable, term: Term, now: Timestamp
+    ) throws(RequestRefusal) -> [UInt8] {
+        var (page, next) = filter.page(of: table, after: after, limit: pageSize)
         while true {
-            let list = BanList(
-                term: term.description, now: now.milliseconds, bans: page.map(Ban.init), next: isLast ? nil : page.last?.address.description
-            )
+            let list = BanList(term: term.description, now: now.milliseconds, bans: page.map(Ban.init), next: next?.description)
             let body = try json(list)
             if body.count <= Message.sizeLimit { return body }
             // Long names of hosts: half of it, and the rest on the next page. One address with its holders always fits.
             page.removeLast(page.count / 2)
-            isLast = false
+            next = page.last?.address
         }
+    }
+
+    /// The page of what is allowed behind an address.
+    static func allowed(after: Address?, table: BanTable, term: Term, now: Timestamp) throws(RequestRefusal) -> [UInt8] {
+        try json(AllowedList(after: after, table: table, term: term, now: now))
     }
 
     private static func json(_ list: some Encodable) throws(RequestRefusal) -> [UInt8] {
@@ -96,13 +87,11 @@ private struct AllowedList: Encodable {
 extension BanList.Ban {
     fileprivate init(_ listed: BanTable.Listed) {
         address = listed.address.description
-        end = listed.end.milliseconds
-        holders = listed.holders.prefix(BanList.mostHolders).map { holder, end in
-            Holder(host: holder.host.description, jail: holder.jail.description, end: end.milliseconds)
+        end = listed.end?.milliseconds
+        holders = listed.holders.prefix(BanList.mostHolders).map { holding in
+            Holder(
+                host: holding.holder.host.description, jail: holding.holder.jail.description, seen: holding.seen.milliseconds,
+                end: holding.end.milliseconds)
         }
     }
-}
-
-extension BanEnd {
-    fileprivate var milliseconds: Int64? { if case .at(let time) = self { time.milliseconds } else { nil } }
 }

@@ -3,15 +3,20 @@
 import Wire
 
 extension BanTable {
-    /// One banned address as operators see it.
+    /// One address as operators see it.
     struct Listed: Equatable {
-        var address: Address
-        var end: BanEnd
-        var holders: [(holder: Holder, end: BanEnd)]
-
-        static func == (a: Listed, b: Listed) -> Bool {
-            a.address == b.address && a.end == b.end && a.holders.elementsEqual(b.holders, by: { $0 == $1 })
+        /// Who holds it: since when, by the log's time, and until when.
+        struct Holding: Equatable {
+            var holder: Holder
+            var seen: Timestamp
+            var end: BanEnd
         }
+
+        var address: Address
+        /// The end that was announced; `nil` when the address is not banned.
+        var end: BanEnd?
+        /// An operator's order first.
+        var holders: [Holding]
     }
 
     /// The bans behind `after` in key order as a snapshot has them: named by who carries them, with their ends and without numbers. As
@@ -46,12 +51,21 @@ extension BanTable {
     }
 
     /// The banned addresses behind `after` in key order, at most `limit`.
-    func banned(after: Address?, limit: Int) -> [Listed] {
-        bannedAddresses.page(after: after, limit: limit).compactMap { address in
-            guard let record = records[address], let end = record.announced else { return nil }
-            let holds = ([record.order].compactMap { $0 } + record.holds).map { (holders[$0.holder], BanEnd(deadline: $0.end)) }
-            return Listed(address: address, end: BanEnd(deadline: end), holders: holds)
+    func banned(after: Address?, limit: Int) -> [Listed] { bannedAddresses.page(after: after, limit: limit).compactMap { listed($0) } }
+
+    /// The banned addresses in a prefix, without itself, in key order behind `after`, at most `limit`.
+    func banned(in prefix: Address, after: Address? = nil, limit: Int) -> [Address] {
+        // What is in a prefix comes right behind it in key order.
+        Array(bannedAddresses.page(after: max(after ?? prefix, prefix), limit: limit).prefix { prefix.contains($0) })
+    }
+
+    /// What is known of an address; `nil` when nobody holds it.
+    func listed(_ address: Address) -> Listed? {
+        guard let record = records[address], !record.holds.isEmpty || record.order != nil else { return nil }
+        let holds = ([record.order].compactMap(\.self) + record.holds).map { hold in
+            Listed.Holding(holder: holders[hold.holder], seen: Timestamp(milliseconds: hold.seen), end: BanEnd(deadline: hold.end))
         }
+        return Listed(address: address, end: record.announced.map { BanEnd(deadline: $0) }, holders: holds)
     }
 
     // MARK: What a host holds

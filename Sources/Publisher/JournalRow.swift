@@ -10,7 +10,7 @@ enum JournalRow {
     static let columnNames = "row, number, kind, admitted, seen, host, jail, action, address, end, cause, plain, move, line, refusal"
 
     private static let admitted = "admitted"
-    private static let refused = "refused"
+    static let refused = "refused"
     private static let announced = "announced"
 
     static func arguments(of entry: JournalEntry, admitted time: Timestamp, row: Int64) -> StatementArguments {

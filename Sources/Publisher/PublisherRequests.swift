@@ -17,6 +17,7 @@ extension PublisherService {
     mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
         var answers: [Answer] = []
         turnstile.beginTurn(now: .now)
+        desk.beginTurn()
         for _ in 0..<TurnLimits.requests {
             guard !turnstile.isTurnOver, ledger.pending.entries.count < TurnLimits.rows,
                 let delivery = try sockets.requests.receive()
@@ -38,11 +39,7 @@ extension PublisherService {
             return noted(RequestRefusal(.busy, "\(sender) sends requests without waiting for answers").message(term: term))
         }
         let outcome = Reception(hosts: gate.hosts).take(frames, from: sender, ledger: &ledger, term: term, now: clock.now)
-        let message =
-            switch outcome {
-            case .answer(let message): noted(message)
-            case .sync(let request): sync(request)
-            }
+        let message = noted(answer(to: outcome))
         if let sender {
             turnstile.count(sender, bytes: frames.reduce(message.body.count) { $0 + $1.count }, took: .now - start)
         }
@@ -57,9 +54,9 @@ extension PublisherService {
         return answer
     }
 
-    private mutating func sync(_ request: SyncRequest) -> Message {
+    private mutating func answer(to outcome: Reception.Outcome) -> Message {
         do throws(JournalError) {
-            return try syncDesk.answer(request, ledger: ledger, journal: journal, now: clock.now)
+            return try desk.answer(outcome, ledger: ledger, journal: journal, hosts: gate.hosts, now: clock.now)
         } catch {
             if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
             return RequestRefusal(.storage, "the journal can't be read: \(error.reason)").message(term: term)

@@ -24,7 +24,7 @@ struct PublisherService: ~Copyable {
     var ledger: Ledger
     var turnstile = Turnstile()
     var plainReception: PlainReception
-    var syncDesk: SyncDesk
+    var desk: AnswerDesk
     private var broadcaster: Broadcaster
     private var housekeeping: Housekeeping
     private var polled = PollSet()
@@ -62,6 +62,7 @@ struct PublisherService: ~Copyable {
         let places = sockets.endpoints.joined(separator: ", ")
         logger.notice("term \(term), \(ledger.table.bannedCount) banned addresses, listening on \(places)")
         if let warning = PublisherSockets.plainWarning(settings) { logger.warning("\(warning)") }
+        let facts = PublisherFacts(of: general.hostname, term, at: sockets.endpoints, journal: journal.path, now: clock.now)
         self.logger = logger
         self.journal = journal
         self.lock = lock
@@ -73,7 +74,7 @@ struct PublisherService: ~Copyable {
         self.gate = gate
         self.authenticator = authenticator
         self.sockets = sockets
-        syncDesk = SyncDesk(terms: resumption.terms)
+        desk = AnswerDesk(terms: resumption.terms, facts: facts)
         housekeeping = Housekeeping(tables: resumption.tables, retention: settings.retention, now: .now)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
@@ -162,7 +163,10 @@ struct PublisherService: ~Copyable {
 
     /// Takes over what is protected now; bans that it covers end.
     private mutating func protect() {
-        if let hosts = gate.takeHosts() { protection.take(hosts) }
+        if let hosts = gate.takeHosts() {
+            protection.take(hosts)
+            desk.take(hosts)
+        }
         protection.note(gate.takeConnected())
         guard let rules = protection.news(now: .now) else { return }
         ledger.admission.neverBan = rules
@@ -210,6 +214,7 @@ struct PublisherService: ~Copyable {
             if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error); nothing is acknowledged meanwhile\(note)") }
             return RequestRefusal(.storage, "the journal can't be written: \(error.reason)")
         }
+        desk.note(ledger.pending)
         let movedEnds = ledger.pending.movedEnds
         let announcements = ledger.commit()
         for event in announcements { logger.info("\(event.line)") }

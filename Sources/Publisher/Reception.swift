@@ -14,6 +14,10 @@ struct Reception {
         case answer(Message)
         /// A subscriber that missed something, whom the journal can tell.
         case sync(SyncRequest)
+        /// How a host's daemon is doing.
+        case state(DaemonState, from: Hostname)
+        /// A `QUERY`, which anybody may ask.
+        case question(Message)
     }
 
     /// Takes a request.
@@ -51,9 +55,8 @@ struct Reception {
             case .state:
                 let state = try parse { () throws(MessageError) in try DaemonState(request) }
                 try require(state.component.role, of: roles, sender: sender)
-                return .answer(DaemonState.answer(term: term))
-            case .query:
-                return .answer(try BanList.answer(to: request, table: ledger.table, term: term, now: now))
+                return .state(state, from: sender)
+            case .query: return .question(request)
             default:
                 throw RequestRefusal(.verb, "\(request.verb.rawValue) is not a request that this publisher knows")
             }

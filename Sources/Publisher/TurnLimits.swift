@@ -14,6 +14,10 @@ enum TurnLimits {
     static let reviewed = 10_000
     /// Holds of hosts' lists that are compared.
     static let listed = 2000
+    /// Questions that take more than a page of bans does, a millisecond or two each; who asks more is to ask again (NAK busy).
+    static let questions = 32
+    /// Rows of the journal that are searched for whoever asks for the history: some 10 ms of work. Who asked in vain asks again.
+    static let historyRows = 40_000
     /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
     static let pauseAfterTrouble: Duration = .seconds(1)
 }

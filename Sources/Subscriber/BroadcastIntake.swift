@@ -16,6 +16,8 @@ public struct BroadcastIntake: Sendable {
         public var question: SyncRequest?
         /// How many bans a snapshot had that was taken over, and whether what it lacks isn't banned for certain.
         public var adopted: Adopted?
+        /// The publisher's clock when it told what was applied last; `nil` when nothing was.
+        public var publisherNow: Timestamp?
         /// Everything that was announced has been applied, after something was missing.
         public var isUpToDate = false
     }
@@ -84,6 +86,7 @@ public struct BroadcastIntake: Sendable {
         for step in steps {
             switch step {
             case .apply(let events, let publisherNow):
+                if !events.isEmpty { result.publisherNow = publisherNow }
                 for event in events { apply(event, publisherNow, now, refusal, &result) }
             case .adopt(let bans, let publisherNow, let isCertain):
                 for ban in bans { apply(ban, publisherNow, now, refusal, &result) }

@@ -18,11 +18,20 @@ final class ClientEnforcer: Enforcer {
     private let log: Logger
     private var dialogue: ClientDialogue
     private var channel: ClientChannel?
-    private var underWay: (command: ClientCommand, since: ContinuousClock.Instant)?
+    private var underWay: (said: Said, since: ContinuousClock.Instant)?
+    private var settings = ServerSettings()
+    private var applied: [Address] = []
+    private(set) var trouble: String?
     private var wakesAt: ContinuousClock.Instant?
     private var random = SystemRandomNumberGenerator()
     /// They are tried again with each comparison.
     private var rejections = RateLimit(burst: 5, interval: .seconds(3600))
+
+    /// What waits for its answer.
+    private enum Said {
+        case command(ClientCommand)
+        case question(ServerSettings.Question)
+    }
 
     /// - Parameters:
     ///   - program: fail2ban-client and its arguments.
@@ -39,6 +48,20 @@ final class ClientEnforcer: Enforcer {
     var hasUnexplained: Bool { dialogue.hasUnexplained }
 
     var version: String? { dialogue.version?.description }
+
+    var waiting: Int { dialogue.work.count }
+
+    var server: JSONText? {
+        var json = JSONText()
+        json.set("loglevel", settings.logLevel)
+        json.set("logtarget", settings.logTarget)
+        return json
+    }
+
+    func takeApplied() -> [Address] {
+        defer { applied = [] }
+        return applied
+    }
 
     func take(_ change: WantedSet.Change) { dialogue.take(change) }
 
@@ -58,7 +81,12 @@ final class ClientEnforcer: Enforcer {
             switch dialogue.next(wanted: wanted, now: now) {
             case .tell(let command): tell(command, now)
             case .wait(let until):
-                wakesAt = until
+                if dialogue.isSettled, let question = settings.next(now: now) {
+                    underWay = (.question(question), now)
+                    channel?.send(question.rawValue)
+                    return
+                }
+                wakesAt = [until, dialogue.isSettled ? settings.deadline : nil].compactMap(\.self).min()
                 return
             }
         }
@@ -69,7 +97,7 @@ final class ClientEnforcer: Enforcer {
     var isDrained: Bool { dialogue.isDrained }
 
     private func tell(_ command: ClientCommand, _ now: ContinuousClock.Instant) {
-        underWay = (command, .now)
+        underWay = (.command(command), .now)
         do throws(SystemError) {
             if channel == nil { channel = try ClientChannel(program) }
             channel?.send(command.line(jail: jail))
@@ -85,8 +113,13 @@ final class ClientEnforcer: Enforcer {
             channel = nil
             fail(.silent, now)
         case .answer(let text):
-            guard let (command, since) = underWay.take() else { return }
+            guard let (said, since) = underWay.take() else { return }
+            guard case .command(let command) = said else {
+                if case .question(let question) = said { settings.answered(question, text) }
+                return
+            }
             let reply = ClientReply(text, to: command)
+            if case .ban(let addresses) = command, case .count = reply { applied += addresses }
             report(dialogue.answered(reply, took: .now - since, wanted: wanted, now: now, using: &random))
         case .ended(let words):
             channel = nil
@@ -96,7 +129,9 @@ final class ClientEnforcer: Enforcer {
     }
 
     private func fail(_ failure: ClientFailure, _ now: ContinuousClock.Instant) {
-        underWay = nil
+        // What a question got no answer to, the next command will show.
+        guard case .command = underWay.take()?.said else { return }
+        settings.outdate()
         report(dialogue.failed(failure, now: now, using: &random))
     }
 
@@ -104,11 +139,14 @@ final class ClientEnforcer: Enforcer {
         for notice in notices {
             switch notice {
             case .connected(let version, let banned):
+                trouble = nil
                 log.notice("fail2ban \(version) is there; its jail \(jail) bans \(banned) addresses")
             case .told(let command, let count, let took):
+                trouble = nil
                 log.info("\(command.summary) in \(took.milliseconds) ms; \(count) changed", metadata: ["jail": "\(jail)"])
             case .failing(let failure, let persistent):
                 let (what, remedy) = failure.explanation(jail: jail, program: program.joined(separator: " "))
+                trouble = remedy.map { "\(what). \($0)" } ?? what
                 let sentence = "\(what); what is banned meanwhile is kept and applied later"
                 guard persistent || failure.needsPerson else {
                     log.warning("\(sentence)")

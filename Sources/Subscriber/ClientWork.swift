@@ -30,6 +30,9 @@ struct ClientWork: Sendable {
     /// Whether nothing waits that should be told before an end. A renewal can wait for the next start: it comes half the limit too early.
     var isEmpty: Bool { bans.isEmpty && unbans.isEmpty && unbansEverywhere.isEmpty && suspects.isEmpty }
 
+    /// Addresses that are still to be told about.
+    var count: Int { bans.count + unbans.count + unbansEverywhere.count + suspects.reduce(0) { $0 + $1.addresses.count } }
+
     /// The next call; `nil` when nothing is left to tell.
     ///
     /// - Parameter present: What the jail bans, as far as is known.

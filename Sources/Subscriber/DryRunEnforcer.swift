@@ -14,6 +14,7 @@ final class DryRunEnforcer: Enforcer {
     private let log: Logger
     private var queue = LatestChanges()
     private var isDraining = false
+    private var applied: [Address] = []
 
     init(log: Logger) { self.log = log }
 
@@ -26,6 +27,7 @@ final class DryRunEnforcer: Enforcer {
     func advance(wanted: WantedSet, now: ContinuousClock.Instant) {
         for _ in 0..<DryRunEnforcer.mostPerTurn {
             guard let change = queue.popFirst() else { return }
+            if change.kind == .banned { applied.append(change.address) }
             log.notice("\(DryRunEnforcer.sentence(change, end: wanted.end(of: change.address), now))")
         }
     }
@@ -33,6 +35,13 @@ final class DryRunEnforcer: Enforcer {
     func drain() { isDraining = true }
 
     var isSettled: Bool { queue.isEmpty }
+
+    var waiting: Int { queue.count }
+
+    func takeApplied() -> [Address] {
+        defer { applied = [] }
+        return applied
+    }
 
     var isDrained: Bool { isDraining && queue.isEmpty }
 

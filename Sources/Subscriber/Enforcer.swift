@@ -1,5 +1,6 @@
 // Stage 3, enforcement: what every way of enforcing offers to the subscriber's loop, the same few verbs for all.
 
+import Daemon
 import Wire
 import ZeroMQ
 
@@ -20,6 +21,18 @@ public protocol Enforcer: AnyObject {
 
     /// The version of the program that it works with, when that is known.
     var version: String? { get }
+
+    /// Changes that it has heard of and not carried out.
+    var waiting: Int { get }
+
+    /// Why nothing can be enforced at present, in words for an operator; `nil` while all is well.
+    var trouble: String? { get }
+
+    /// What it works with beyond the version, for the host's state; `nil` when there is nothing to tell.
+    var server: JSONText? { get }
+
+    /// The addresses that were banned since this was last asked.
+    func takeApplied() -> [Address]
 
     /// Hears what changed about one address. It starts no work, so that a burst becomes few calls.
     func take(_ change: WantedSet.Change)
@@ -44,6 +57,14 @@ public protocol Enforcer: AnyObject {
 
 extension Enforcer {
     var version: String? { nil }
+
+    var waiting: Int { 0 }
+
+    var trouble: String? { nil }
+
+    var server: JSONText? { nil }
+
+    func takeApplied() -> [Address] { [] }
 
     var hasUnexplained: Bool { false }
 }

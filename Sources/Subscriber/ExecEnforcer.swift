@@ -58,6 +58,8 @@ final class ExecEnforcer: Enforcer {
 
     var isSettled: Bool { about == nil && queue.isEmpty }
 
+    var waiting: Int { queue.count + (about == nil ? 0 : 1) }
+
     func drain() { isDraining = true }
 
     var isDrained: Bool { isDraining && about == nil && queue.isEmpty }

@@ -14,6 +14,7 @@ struct LatestChanges: Sendable {
     }
 
     var isEmpty: Bool { latest.isEmpty }
+    var count: Int { latest.count }
 
     mutating func take(_ change: WantedSet.Change) {
         let wasTold = latest[change.address]?.wasTold ?? (change.kind != .banned)

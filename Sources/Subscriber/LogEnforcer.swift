@@ -17,7 +17,7 @@ final class LogEnforcer: Enforcer {
     private let hostname: Hostname
     private let prefix: [UInt8]
     private let write: (String) -> Void
-    private var waiting: [String] = []
+    private var lines: [String] = []
     private var written = 0
     private var dropped = 0
     private var isDraining = false
@@ -36,27 +36,27 @@ final class LogEnforcer: Enforcer {
 
     func take(_ change: WantedSet.Change) {
         guard let announcement = change.announcement, announcement.host != hostname, change.matches(prefix) else { return }
-        guard waiting.count - written < LogEnforcer.mostWaiting else {
+        guard waiting < LogEnforcer.mostWaiting else {
             dropped += 1
             return
         }
         var fields: [UInt8] = []
         announcement.appendPlainLine(to: &fields)
-        waiting.append("fail2ban-zmq-tools Subscriber: Got broadcast message: " + String(decoding: fields, as: UTF8.self))
+        lines.append("fail2ban-zmq-tools Subscriber: Got broadcast message: " + String(decoding: fields, as: UTF8.self))
     }
 
     func add(to polled: inout PollSet) {}
 
     /// Lines that wait for the next turn call for it at once.
-    var deadline: ContinuousClock.Instant? { written < waiting.count ? .now : nil }
+    var deadline: ContinuousClock.Instant? { waiting > 0 ? .now : nil }
 
     func advance(wanted: WantedSet, now: ContinuousClock.Instant) {
-        for line in waiting[written...].prefix(LogEnforcer.mostLinesPerTurn) {
+        for line in lines[written...].prefix(LogEnforcer.mostLinesPerTurn) {
             write(line)
             written += 1
         }
-        guard written == waiting.count else { return }
-        waiting.removeAll(keepingCapacity: waiting.capacity <= LogEnforcer.mostLinesPerTurn)
+        guard waiting == 0 else { return }
+        lines.removeAll(keepingCapacity: lines.capacity <= LogEnforcer.mostLinesPerTurn)
         written = 0
         if dropped > 0 {
             write("fail2ban-zmq-tools Subscriber: \(dropped) broadcast messages were not logged, syslog was too slow")
@@ -66,7 +66,9 @@ final class LogEnforcer: Enforcer {
 
     func drain() { isDraining = true }
 
-    var isSettled: Bool { waiting.isEmpty }
+    var isSettled: Bool { lines.isEmpty }
 
-    var isDrained: Bool { isDraining && waiting.isEmpty }
+    var waiting: Int { lines.count - written }
+
+    var isDrained: Bool { isDraining && lines.isEmpty }
 }

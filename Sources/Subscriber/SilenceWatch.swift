@@ -24,6 +24,9 @@ struct SilenceWatch: Sendable {
         first: SilenceWatch.limitWithSeveralKeys, most: SilenceWatch.limitWithSeveralKeys)
     private(set) var deadline: ContinuousClock.Instant
 
+    /// Whether nothing came for too long.
+    var isSilent: Bool { pause.failures > 0 }
+
     init(now: ContinuousClock.Instant) { deadline = now + SilenceWatch.limit }
 
     /// Takes note of a broadcast or a beat.

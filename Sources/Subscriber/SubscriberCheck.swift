@@ -80,21 +80,14 @@ enum SubscriberCheck {
     private static func ask(
         _ command: ClientCommand, _ jail: Jail, _ channel: inout ClientChannel, _ deadline: ContinuousClock.Instant
     ) -> ClientReply {
-        channel.send(command.line(jail: jail))
-        while ContinuousClock.now < deadline {
-            switch channel.receive() {
+        do throws(ZeroMQError) {
+            switch try channel.ask(command.line(jail: jail), by: deadline) {
             case .answer(let text): return ClientReply(text, to: command)
             case .ended(let words): return .failure(.ended(words))
-            case .nothing:
-                var polled = PollSet()
-                polled.add(descriptor: channel.descriptor)
-                do throws(ZeroMQError) {
-                    try polled.wait(until: deadline)
-                } catch {
-                    return .failure(.ended(error.description))
-                }
+            case .nothing: return .failure(.silent)
             }
+        } catch {
+            return .failure(.ended(error.description))
         }
-        return .failure(.silent)
     }
 }

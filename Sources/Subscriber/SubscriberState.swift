@@ -7,11 +7,19 @@ import Wire
 struct SubscriberState {
     /// Refused addresses that are named; beyond, only their number is told.
     static let mostRefused = 100
+    /// Characters of what is said of a trouble.
+    static let longestTrouble = 400
 
     struct Enforcing: Equatable {
         var name: String
         /// Whether it agreed with what is wanted when it was last looked at.
         var isSettled: Bool
+        /// Changes that it has not carried out.
+        var waiting = 0
+        /// Why it can't enforce anything, where it can't.
+        var trouble: String?
+        /// What it works with, beyond the version.
+        var server: JSONText?
         /// The version of what it works with, where it has one.
         var version: String?
     }
@@ -24,6 +32,10 @@ struct SubscriberState {
     var refused: [Address]
     var refusedCount: Int
     var enforcers: [Enforcing]
+    /// From the log line of a ban to its being applied here.
+    var latency = LatencyHistogram()
+    /// Whether broadcasts arrive.
+    var isHearing = true
 
     var json: [UInt8] {
         var json = JSONText()
@@ -37,10 +49,27 @@ struct SubscriberState {
         for enforcer in enforcers {
             var one = JSONText()
             one.set("settled", enforcer.isSettled)
+            one.set("waiting", enforcer.waiting)
+            one.set("trouble", enforcer.trouble.map { String($0.prefix(SubscriberState.longestTrouble)) })
             one.set("version", enforcer.version)
+            if let server = enforcer.server { one.set("server", server) }
             enforcing.set(enforcer.name, one)
         }
         json.set("enforcers", enforcing)
+        var measured = JSONText()
+        measured.set("count", latency.count)
+        measured.set("p50", latency.percentile(0.5))
+        measured.set("p99", latency.percentile(0.99))
+        json.set("latency", measured)
+        json.set("hearing", isHearing)
         return json.bytes
+    }
+}
+
+extension SubscriberState.Enforcing {
+    init(_ enforcer: any Enforcer) {
+        self.init(
+            name: enforcer.name, isSettled: enforcer.isSettled, waiting: enforcer.waiting, trouble: enforcer.trouble,
+            server: enforcer.server, version: enforcer.version)
     }
 }

@@ -13,7 +13,7 @@ public struct DaemonState: Sendable, Equatable {
     public var component: Component
     /// The sender's clock when the request was sent.
     public var now: Timestamp
-    /// A JSON object, at most ``Message/sizeLimit`` bytes. It is not looked at here.
+    /// A JSON object, at most a quarter of ``Message/sizeLimit`` in bytes. It is not looked at here.
     public var json: [UInt8]
 
     public init(_ component: Component, now: Timestamp, json: [UInt8]) {

@@ -1,6 +1,7 @@
 // Who may ask what of the publisher, and what is answered to anything else.
 
 import Daemon
+import TestSupport
 import Testing
 import Wire
 import ZeroMQ
@@ -12,8 +13,15 @@ import ZeroMQ
     var ledger = Ledger(
         admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week))
     let reception: Reception
+    let folder: TemporaryFolder
+    let journal: Journal
+    var desk: AnswerDesk
 
     init() throws {
+        folder = try TemporaryFolder()
+        journal = try Journal(path: folder("journal.sqlite"))
+        let facts = PublisherFacts(of: try host("web1"), term, at: [], journal: journal.path, now: at(0))
+        desk = AnswerDesk(terms: [(term, 1)], facts: facts)
         var hosts = AuthorizedHosts()
         for (name, roles) in [("web1", [.monitor]), ("web2", [.subscriber]), ("admin", [.operator])]
             as [(String, Set<AuthorizedHosts.Role>)]
@@ -27,8 +35,7 @@ import ZeroMQ
 
     mutating func ask(frames: [[UInt8]], from name: String?) throws -> Message {
         let outcome = reception.take(frames, from: try name.map { try host($0) }, ledger: &ledger, term: term, now: at(0))
-        guard case .answer(let message) = outcome else { return Message(.ok, [:]) }
-        return message
+        return try desk.answer(outcome, ledger: ledger, journal: journal, hosts: reception.hosts, now: at(0))
     }
 
     func report() throws -> Message {

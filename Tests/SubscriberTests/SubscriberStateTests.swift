@@ -1,5 +1,6 @@
 // What a subscriber tells of itself, and what it learns by that.
 
+import Daemon
 import TestSupport
 import Testing
 import Wire
@@ -8,15 +9,25 @@ import Wire
 
 @Suite struct SubscriberStateTests {
     @Test func theStateNamesWhereTheHostIsAndHowItEnforces() throws {
+        var latency = LatencyHistogram()
+        latency.add(milliseconds: 1)
+        var server = JSONText()
+        server.set("loglevel", "INFO")
         let state = SubscriberState(
             position: CatchUp.Position(term: Term(id: 7), last: 42), wanted: 3, refused: try addresses("192.0.2.1"), refusedCount: 1,
             enforcers: [
-                .init(name: "fail2ban-client", isSettled: true, version: "1.0.2"), .init(name: "log", isSettled: false, version: nil),
-            ])
+                .init(name: "fail2ban-client", isSettled: true, server: server, version: "1.0.2"),
+                .init(name: "log", isSettled: false, waiting: 7, trouble: "syslog is slow", version: nil),
+            ], latency: latency)
         let text = String(decoding: state.json, as: UTF8.self)
         #expect(text.contains(#""term":"\#(Term(id: 7))","number":42,"bans":3,"refused":["192.0.2.1"],"refusedCount":1"#))
         #expect(
-            text.hasSuffix(#""enforcers":{"fail2ban-client":{"settled":true,"version":"1.0.2"},"log":{"settled":false,"version":null}}}"#))
+            text.hasSuffix(
+                """
+                "enforcers":{"fail2ban-client":{"settled":true,"waiting":0,"trouble":null,"version":"1.0.2","server":{"loglevel":"INFO"}},\
+                "log":{"settled":false,"waiting":7,"trouble":"syslog is slow","version":null}},\
+                "latency":{"count":1,"p50":2,"p99":2},"hearing":true}
+                """))
     }
 
     @Test func theStateFitsIntoAMessageHoweverManyAddressesAreRefused() throws {

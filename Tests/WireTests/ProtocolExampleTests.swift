@@ -43,7 +43,7 @@ import Wire
         case .sync: return try SyncRequest(message).message
         case .events, .snapshot: return try SyncAnswer(message).message(first: message.header.number("first") ?? 0)
         case .query:
-            #expect(["bans", "allowed"].contains(message.header["what"]))
+            #expect(["bans", "allowed", "status", "address", "history"].contains(message.header["what"]))
             #expect(message.header["after"].map { Address($0) != nil } ?? true)
             return message
         case .json:

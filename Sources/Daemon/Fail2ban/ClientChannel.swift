@@ -1,5 +1,7 @@
 // What the daemons share: fail2ban-client as a child that stays, one command in, one answer out.
 
+import ZeroMQ
+
 /// A running `fail2ban-client -i`: it prints a prompt when it waits for a command, and its answer before the next prompt.
 ///
 /// It is started once, because each start takes 60 ms and a command 0.4 ms; it makes a new connection to fail2ban for each command, so it
@@ -38,6 +40,22 @@ public struct ClientChannel: ~Copyable {
     public mutating func send(_ line: String) {
         let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
         if hasPrompt { write(bytes) } else { waiting = bytes }
+    }
+
+    /// Sends a command and waits for its answer, for a program that does nothing else meanwhile.
+    ///
+    /// - Returns: `nothing` when the deadline came first.
+    public mutating func ask(_ line: String, by deadline: ContinuousClock.Instant) throws(ZeroMQError) -> Arrival {
+        send(line)
+        var polled = PollSet()
+        while ContinuousClock.now < deadline {
+            let arrival = receive()
+            guard arrival == .nothing else { return arrival }
+            polled.removeAll()
+            polled.add(descriptor: descriptor)
+            try polled.wait(until: deadline)
+        }
+        return .nothing
     }
 
     /// Takes what the client has printed.

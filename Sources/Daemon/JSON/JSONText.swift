@@ -13,6 +13,9 @@ public struct JSONText: Sendable, Equatable {
     public mutating func set(_ key: String, _ value: Bool) { add(key, value ? "true" : "false") }
     public mutating func set(_ key: String, _ values: [String]) { add(key, "[" + values.map(JSONText.quoted).joined(separator: ",") + "]") }
     public mutating func set(_ key: String, _ object: JSONText?) { add(key, object?.text ?? "null") }
+    public mutating func set(_ key: String, _ objects: [JSONText]) { add(key, "[" + objects.map(\.text).joined(separator: ",") + "]") }
+    /// - Parameter json: a value that is JSON already; it is not looked at.
+    public mutating func set(_ key: String, verbatim json: String) { add(key, json) }
 
     /// `{"key":"value"}`
     public var text: String { "{\(members)}" }

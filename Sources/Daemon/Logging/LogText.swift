@@ -3,15 +3,15 @@
 import Glibc
 import Wire
 
-/// Text made safe for one line of a log: whoever can put text into a message must not be able to end the line, forge the next one,
+/// Text made safe for one line of a log or a terminal: whoever can put text into a message must not be able to end the line, forge the next one,
 /// or drive the terminal that shows it.
-enum LogText {
+public enum LogText {
     /// Longer messages are cut, so that no line of ours fills a disk.
     static let longest = 8192
 
     /// Control characters, line and paragraph separators and changes of writing direction as `\n`, `\t`, `\x1b` or `\u{202e}`.
     /// At most ``longest`` bytes, then `…`.
-    static func escaped(_ text: String) -> String {
+    public static func escaped(_ text: String) -> String {
         if text.utf8.count <= longest, text.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) { return text }
         var safe = ""
         for scalar in text.unicodeScalars {

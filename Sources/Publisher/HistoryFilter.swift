@@ -1,0 +1,86 @@
+// Stage 2, report -> admission -> journal -> broadcast: which rows of the journal an operator asks for.
+
+import GRDB
+import Wire
+
+/// What `QUERY what=history` asks for. Everything that is given must be so of a row.
+struct HistoryFilter: Equatable {
+    /// What a row says that happened.
+    enum Kind: String, CaseIterable {
+        /// A host's ban, or an operator's.
+        case ban
+        /// What a host or an operator lifted, and what came to its end.
+        case unban
+        /// What was refused, by which rule.
+        case refused
+        /// What operators ordered.
+        case order
+    }
+
+    /// Rows about an address that has something in common with it: of an address, also those about prefixes around it; of a prefix, also
+    /// those about what is in it.
+    var address: Address?
+    var jail: Jail?
+    var host: Hostname?
+    var kind: Kind?
+    /// Taken in then or later.
+    var since: Timestamp?
+    /// Taken in then or before.
+    var until: Timestamp?
+
+    init() {}
+
+    init(_ header: Header) throws(RequestRefusal) {
+        func value<T>(_ key: String, _ parse: (String) -> T?) throws(RequestRefusal) -> T? {
+            guard let text = header[key] else { return nil }
+            guard let value = parse(text) else { throw RequestRefusal(.malformed, key) }
+            return value
+        }
+        address = try value("address") { Address($0) }
+        jail = try value("jail") { Jail($0) }
+        host = try value("host") { Hostname($0) }
+        kind = try value("kind", Kind.init(rawValue:))
+        since = try value("since") { Timestamp(bytes: Array($0.utf8).span) }
+        until = try value("until") { Timestamp(bytes: Array($0.utf8).span) }
+    }
+
+    /// Whether rows are looked at one by one, since SQLite can't tell what is in a prefix.
+    var comparesPrefixes: Bool { address.map { !$0.isSingle } ?? false }
+
+    /// The conditions on a row of the table `event`, each beginning with AND, and their arguments.
+    var conditions: (sql: String, arguments: [any DatabaseValueConvertible]) {
+        var sql = ""
+        var arguments: [any DatabaseValueConvertible] = []
+        func add(_ condition: String, _ values: any DatabaseValueConvertible...) {
+            sql += " AND \(condition)"
+            arguments += values
+        }
+        if let address {
+            if address.isSingle {
+                let around = (0...address.prefixLength).compactMap { address.widened(to: $0)?.description }
+                sql += " AND address IN (\(around.map { _ in "?" }.joined(separator: ",")))"
+                arguments += around
+            } else {
+                sql += " AND address IS NOT NULL"
+            }
+        }
+        if let jail { add("jail = ?", jail.description) }
+        if let host { add("host = ?", host.description) }
+        if let since { add("admitted >= ?", since.milliseconds) }
+        if let until { add("admitted <= ?", until.milliseconds) }
+        switch kind {
+        case .ban: add("action = ? AND kind <> ?", Event.Action.ban.rawValue, JournalRow.refused)
+        case .unban: add("action = ? AND kind <> ?", Event.Action.unban.rawValue, JournalRow.refused)
+        case .refused: add("kind = ?", JournalRow.refused)
+        case .order: add("cause = ? AND kind <> ?", Event.Cause.operator.rawValue, JournalRow.refused)
+        case nil: break
+        }
+        return (sql, arguments)
+    }
+
+    /// Whether a row's address is one that is asked for, where ``conditions`` could not tell.
+    func matches(_ text: String?) -> Bool {
+        guard comparesPrefixes, let address else { return true }
+        return text.flatMap { Address($0) }?.overlaps(address) ?? false
+    }
+}
