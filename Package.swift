@@ -81,7 +81,7 @@ let package = Package(
         tests("MonitorTests", ["Monitor", "Daemon", "Wire", "ZeroMQ", grdb], exclude: ["Corpus"]),
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
-        tests("OperatorTests", ["Operator"]),
+        tests("OperatorTests", ["Operator", argumentParser], exclude: ["Golden"]),
         tests("EndToEndTests", ["Wire", "ZeroMQ", grdb, subprocess]),
         fuzzing,
     ]

@@ -10,6 +10,7 @@ struct BanCommand: OperatorCommand {
         discussion: "The ban stands until its end, whatever the hosts report, or until `unban`. This host's key needs the role operator.")
 
     @OptionGroup var addresses: AddressArguments
+    @OptionGroup var output: JSONOption
     @OptionGroup var options: ConfigurationOption
     @Option(
         name: .customLong("for"), parsing: .unconditional,
@@ -22,6 +23,9 @@ struct BanCommand: OperatorCommand {
         let addresses = try addresses.parse()
         var conversation = try Conversation(configuration)
         try conversation.order(.ban, addresses, for: duration, note: note)
+        if output.json {
+            return try JSONOutput.line(OrderOutput(order: Order.Command.ban.rawValue, addresses: addresses.map(\.description)))
+        }
         return addresses.map { "banned \($0)\n" }.joined()
     }
 }

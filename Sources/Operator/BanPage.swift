@@ -11,6 +11,10 @@ struct BanPage {
         struct Holder {
             var host: Hostname
             var jail: Jail
+            /// When its log told of it; `nil` of a publisher that doesn't say so.
+            var seen: Timestamp?
+            /// `nil` is permanent.
+            var end: Timestamp?
         }
 
         var address: Address
@@ -91,12 +95,14 @@ extension BanPage.Ban: Decodable {
 }
 
 extension BanPage.Ban.Holder: Decodable {
-    private enum Key: String, CodingKey { case host, jail }
+    private enum Key: String, CodingKey { case host, jail, seen, end }
 
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: Key.self)
         host = try members.value(.host) { Hostname($0) }
         jail = try members.value(.jail) { Jail($0) }
+        seen = try members.decodeIfPresent(Int64.self, forKey: .seen).map { Timestamp(milliseconds: $0) }
+        end = try members.decodeIfPresent(Int64.self, forKey: .end).map { Timestamp(milliseconds: $0) }
     }
 }
 

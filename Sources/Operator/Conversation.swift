@@ -84,7 +84,7 @@ struct Conversation: ~Copyable {
 
 extension Endpoint {
     /// Where a client on the same host reaches what is bound here; `nil` when the system chose the port.
-    fileprivate var reachable: String? {
+    var reachable: String? {
         guard let host else { return description }
         guard let port else { return nil }
         return host == "*" ? "tcp://127.0.0.1:\(port)" : description

@@ -11,29 +11,36 @@ struct HostsCommand: OperatorCommand {
         abstract: "Show who belongs to the cluster: name, roles, key and addresses.",
         discussion: "Run it on the publisher's host. It shows authorized_hosts, not who is connected.")
 
+    @OptionGroup var output: JSONOption
     @OptionGroup var options: ConfigurationOption
 
     func perform(_ configuration: Configuration) throws -> String {
         let hosts = try KeyDirectory(configuration.general.keyDirectory).authorizedHosts().hosts
-        let rows =
-            [["HOST", "ROLES", "KEY", "ADDRESSES"]]
-            + hosts.map { host in
-                [
-                    host.name.description, AuthorizedHosts.text(of: host.roles, separator: ","), host.key.z85,
-                    host.addresses.isEmpty ? "-" : host.addresses.map(\.description).joined(separator: ","),
-                ]
-            }
-        return table(rows)
+        if output.json {
+            return try JSONOutput.line([
+                "hosts": hosts.map { host in
+                    HostOutput(
+                        host: host.name.description, roles: host.roles.map(\.rawValue).sorted(), key: host.key.z85,
+                        addresses: host.addresses.map(\.description))
+                }
+            ])
+        }
+        var table = TextTable("HOST", "ROLES", "KEY", "ADDRESSES")
+        table.rows = hosts.map { host in
+            [
+                host.name.description, AuthorizedHosts.text(of: host.roles, separator: ","), host.key.z85,
+                host.addresses.isEmpty ? "-" : host.addresses.map(\.description).joined(separator: ","),
+            ]
+        }
+        // Keys are pasted: they are never cut.
+        return table.text(width: nil)
     }
 }
 
-/// Rows of the same number of cells, in columns two blanks apart.
-private func table(_ rows: [[String]]) -> String {
-    let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-        let cells = row.enumerated().map { column, cell in
-            column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
-        }
-        return cells.joined(separator: "  ") + "\n"
-    }.joined()
+/// A line of authorized_hosts, as `hosts --json` prints it.
+private struct HostOutput: Encodable {
+    var host: String
+    var roles: [String]
+    var key: String
+    var addresses: [String]
 }

@@ -11,13 +11,22 @@ public struct OperatorProgram: ParsableCommand {
         commandName: programName,
         abstract: "The operator's command of a fail2ban cluster.",
         discussion: """
-            Exit status: 0 done, 1 failed, 64 wrong command line, 77 a permission is missing, 78 the configuration or a key file is wrong.
+            Begin with `status`, and with `check` on a host where something is wrong. Exit status: 0 done, 1 failed, 64 wrong command line, 77 a permission is missing, 78 the configuration or a key file is wrong.
             """,
         version: "\(programName) \(packageVersion)",
-        subcommands: [
-            InitCommand.self, KeygenCommand.self, RekeyCommand.self, AuthorizeCommand.self, RevokeCommand.self, HostsCommand.self,
-            BansCommand.self,
-            BanCommand.self, UnbanCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Looking",
+                subcommands: [
+                    StatusCommand.self, BansCommand.self, WhyCommand.self, HistoryCommand.self, WatchCommand.self, HostsCommand.self,
+                    CheckCommand.self,
+                ]),
+            CommandGroup(name: "Ordering", subcommands: [BanCommand.self, UnbanCommand.self]),
+            CommandGroup(
+                name: "Keys",
+                subcommands: [
+                    InitCommand.self, KeygenCommand.self, RekeyCommand.self, AuthorizeCommand.self, RevokeCommand.self,
+                ]),
         ])
 
     public init() {}

@@ -14,6 +14,7 @@ struct UnbanCommand: OperatorCommand {
             """)
 
     @OptionGroup var addresses: AddressArguments
+    @OptionGroup var output: JSONOption
     @OptionGroup var options: ConfigurationOption
     @Option(
         name: .customLong("for"), parsing: .unconditional,
@@ -27,7 +28,9 @@ struct UnbanCommand: OperatorCommand {
     func perform(_ configuration: Configuration) throws -> String {
         let addresses = try addresses.parse()
         var conversation = try Conversation(configuration)
-        try conversation.order(duration == nil ? .unban : .allow, addresses, for: duration, note: note)
+        let command: Order.Command = duration == nil ? .unban : .allow
+        try conversation.order(command, addresses, for: duration, note: note)
+        if output.json { return try JSONOutput.line(OrderOutput(order: command.rawValue, addresses: addresses.map(\.description))) }
         return addresses.map { "unbanned \($0)\(outcome)\n" }.joined()
     }
 

@@ -1,0 +1,156 @@
+// The operator's command: the answer to `QUERY what=status`, with what the daemons told of themselves.
+
+/// Members that this program doesn't know are ignored; those that a daemon of another version lacks are `nil`.
+struct ClusterStatus: Codable, Equatable {
+    struct Publisher: Codable, Equatable {
+        struct Journal: Codable, Equatable {
+            /// On disk.
+            var bytes: Int64
+            /// The number of its last row.
+            var row: Int64
+        }
+
+        var role: String
+        var host: String
+        var version: String
+        /// Milliseconds since the epoch, as all times.
+        var started: Int64
+        /// Of its last announcement.
+        var number: UInt64
+        /// Banned addresses.
+        var bans: Int
+        var allowed: Int
+        var quorum: Int
+        /// Endpoints without encryption.
+        var plain: [String]
+        var journal: Journal
+    }
+
+    struct Host: Codable, Equatable {
+        struct LastBan: Codable, Equatable {
+            var address: String
+            var jail: String
+            var at: Int64?
+        }
+
+        var host: String
+        var roles: [String]
+        /// Bans that it holds.
+        var holds: Int
+        var lastBan: LastBan?
+        var monitor: Told<MonitorReport>?
+        var subscriber: Told<SubscriberReport>?
+    }
+
+    /// How far a subscriber was behind.
+    struct Lag: Codable, Equatable {
+        /// Announcements.
+        var events: UInt64
+        var milliseconds: Int64
+    }
+
+    /// What a daemon told.
+    struct Told<State: Codable & Equatable>: Codable, Equatable {
+        /// When it came.
+        var at: Int64
+        /// Milliseconds by which its host's clock is ahead of the publisher's.
+        var clock: Int64
+        /// How far it was behind then.
+        var lag: Lag?
+        var state: State
+    }
+
+    struct MonitorReport: Codable, Equatable {
+        var version: String?
+        /// Lines that the publisher has not acknowledged.
+        var waiting: Int?
+        /// How often lines of the log were lost.
+        var gaps: Int?
+        /// fail2ban's log, and why it can't be read.
+        var log: String?
+        var logProblem: String?
+        /// `ok`, or why fail2ban's database says nothing.
+        var database: String?
+    }
+
+    struct SubscriberReport: Codable, Equatable {
+        struct Enforcer: Codable, Equatable {
+            struct Server: Codable, Equatable {
+                var loglevel: String?
+                var logtarget: String?
+            }
+
+            var settled: Bool?
+            var waiting: Int?
+            var trouble: String?
+            var version: String?
+            var server: Server?
+        }
+
+        struct Latency: Codable, Equatable {
+            var count: Int
+            /// Milliseconds.
+            var p50: Int64?
+            var p99: Int64?
+        }
+
+        var version: String?
+        var term: String?
+        var number: UInt64?
+        /// Addresses that it enforces.
+        var bans: Int?
+        /// What it refuses to enforce by its own rules.
+        var refused: [String]?
+        var refusedCount: Int?
+        var enforcers: [String: Enforcer]?
+        var latency: Latency?
+        var hearing: Bool?
+    }
+
+    /// The publisher's clock.
+    var now: Int64
+    var term: String
+    var publisher: Publisher
+    var hosts: [Host]
+    /// Where the next page begins.
+    var next: String?
+}
+
+extension ClusterStatus.Host {
+    var hasMonitor: Bool { roles.contains("monitor") }
+    var hasSubscriber: Bool { roles.contains("subscriber") }
+
+    /// fail2ban as the subscriber meets it; `nil` where it doesn't enforce by fail2ban.
+    var fail2ban: ClusterStatus.SubscriberReport.Enforcer? { subscriber?.state.enforcers?["fail2ban-client"] }
+
+    /// The version of both daemons, or of each.
+    var versions: [String] {
+        let all = [monitor?.state.version, subscriber?.state.version].compactMap(\.self)
+        return Set(all).count == 1 ? [all[0]] : all
+    }
+
+    /// By how much its clock is ahead, by what came last.
+    var clock: Int64? {
+        switch (monitor, subscriber) {
+        case (let monitor?, let subscriber?): monitor.at > subscriber.at ? monitor.clock : subscriber.clock
+        case (let monitor, let subscriber): monitor?.clock ?? subscriber?.clock
+        }
+    }
+
+    /// Whether it has applied the announcement, by what it told last.
+    func hasApplied(number: UInt64, of address: String, term: String) -> Bool {
+        guard let state = subscriber?.state, state.term == term, let applied = state.number, applied >= number else { return false }
+        return isEnforcing(address)
+    }
+
+    /// Whether it has applied what was announced until then: a ban as bans are listed has no number.
+    func hasApplied(announcedBy time: Int64, of address: String) -> Bool {
+        guard let subscriber, subscriber.at > time, subscriber.lag?.events == 0 else { return false }
+        return isEnforcing(address)
+    }
+
+    private func isEnforcing(_ address: String) -> Bool {
+        guard let state = subscriber?.state, !(state.refused ?? []).contains(address) else { return false }
+        return (state.enforcers ?? [:]).values.allSatisfy { $0.trouble == nil && ($0.waiting ?? 0) == 0 }
+    }
+}

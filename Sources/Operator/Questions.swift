@@ -1,0 +1,55 @@
+// The operator's command: questions to the publisher whose answers are JSON, page by page.
+
+import ArgumentParser
+import Daemon
+import Foundation
+import Wire
+
+extension Conversation {
+    /// Asks a `QUERY`.
+    ///
+    /// - Throws: ``ServiceError`` when there is no answer, or one that can't be read.
+    mutating func query<Answer: Decodable>(_ question: Header, as _: Answer.Type = Answer.self) throws -> Answer {
+        let answer = try ask { Message(.query, question) }
+        do {
+            return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
+        } catch {
+            throw ServiceError(
+                "the publisher's answer can't be read: \(error)", hint: "see that it has the version of this program, \(packageVersion)")
+        }
+    }
+
+    /// How the publisher and all hosts are doing.
+    mutating func status() throws -> ClusterStatus {
+        var status = try query(["what": "status"], as: ClusterStatus.self)
+        while let next = status.next {
+            let page = try query(["what": "status", "after": next], as: ClusterStatus.self)
+            status.hosts += page.hosts
+            status.next = page.next
+        }
+        return status
+    }
+}
+
+/// `--json`, which every command takes that has something to show.
+struct JSONOption: ParsableArguments {
+    @Flag(help: "Print JSON, one object on a line: docs/cli-json.md.")
+    var json = false
+}
+
+/// What `--json` prints.
+enum JSONOutput {
+    /// One object on one line, members sorted by name, as docs/cli-json.md has it.
+    static func line(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+}
+
+/// What an order did, with `--json`.
+struct OrderOutput: Encodable {
+    /// `ban`, `unban` or `allow`.
+    var order: String
+    var addresses: [String]
+}
