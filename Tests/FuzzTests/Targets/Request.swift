@@ -1,6 +1,7 @@
 // Fuzzing: requests, from their frames through admission to the answers.
 
 import Daemon
+import Foundation
 import Wire
 import ZeroMQ
 
@@ -16,15 +17,28 @@ extension FuzzTarget {
         let reception = Reception(hosts: hosts)
         let term = Term(id: 7)
         var ledger = Ledger.toFuzz
+        // SQLite's name for a database without a file. Most inputs ask nothing of it.
+        let path = ":memory:"
+        var journal: Journal?
+        var desk = AnswerDesk(terms: [(term, 1)], facts: PublisherFacts(of: sender, term, at: [], journal: path, now: .whenFuzzing))
         for frames in input.messages {
             if let request = try? Message(frames: frames) { try checkRequest(request) }
             let before = ledger.pending.entries.count
-            switch reception.take(frames, from: sender, ledger: &ledger, term: term, now: .whenFuzzing) {
-            case .sync(let request): try require((try? SyncRequest(request.message)) == request, "SYNC means something else")
-            case .answer(let answer):
-                try checkAnswer(answer, term: term)
-                if answer.verb == .refused { try require(ledger.pending.entries.count == before, "refused, and done") }
+            let outcome = reception.take(frames, from: sender, ledger: &ledger, term: term, now: .whenFuzzing)
+            if case .sync(let request) = outcome {
+                try require((try? SyncRequest(request.message)) == request, "SYNC means something else")
             }
+            let answer: Message
+            if case .answer(let given) = outcome {
+                answer = given
+            } else {
+                let opened = try journal ?? Journal(path: path)
+                journal = opened
+                desk.beginTurn()
+                answer = try desk.answer(outcome, ledger: ledger, journal: opened, hosts: hosts, now: .whenFuzzing)
+            }
+            try checkAnswer(answer, term: term)
+            if answer.verb == .refused { try require(ledger.pending.entries.count == before, "refused, and done") }
             ledger.compareLists(now: .whenFuzzing, limit: 100)
         }
         for (_, entry) in ledger.pending.entries {
@@ -72,7 +86,9 @@ private func checkAnswer(_ answer: Message, term: Term) throws(Finding) {
     case .refused: try require(RequestRefusal(read) != nil, "nobody understands the NAK")
     // That of an order has a number in place of a position.
     case .acknowledged where read.header["number"] == nil: try require((try? Acknowledgement(read)) != nil, "nobody understands the ACK")
-    case .acknowledged, .ok, .json: break
+    case .events, .snapshot: try require((try? SyncAnswer(read)) != nil, "nobody understands the answer to SYNC")
+    case .json: try require((try? JSONSerialization.jsonObject(with: Data(read.body))) is [String: Any], "the answer is no JSON object")
+    case .acknowledged, .ok: break
     default: throw Finding("\(read.verb.rawValue) answers a request")
     }
 }
