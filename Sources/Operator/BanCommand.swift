@@ -50,17 +50,26 @@ struct BanDuration: ExpressibleByArgument {
 extension Conversation {
     /// Gives an order on any number of addresses, as many at a time as one request holds.
     mutating func order(_ command: Order.Command, _ addresses: [Address], for duration: BanDuration? = nil, note: String) throws {
+        var progress = Progress()
+        defer { progress.end() }
         for start in stride(from: 0, to: addresses.count, by: Order.addressLimit) {
             let part = Array(addresses[start..<min(start + Order.addressLimit, addresses.count)])
-            _ = try ask {
-                let now = Timestamp.now
-                let end: BanEnd =
-                    switch duration {
-                    case nil: .unknown
-                    case .some(let time): time.duration.map { .at(now.advanced(byMilliseconds: $0.milliseconds)) } ?? .permanent
-                    }
-                return Order(command, now: now, end: end, note: note, addresses: part).message
+            do {
+                _ = try ask {
+                    let now = Timestamp.now
+                    let end: BanEnd =
+                        switch duration {
+                        case nil: .unknown
+                        case .some(let time): time.duration.map { .at(now.advanced(byMilliseconds: $0.milliseconds)) } ?? .permanent
+                        }
+                    return Order(command, now: now, end: end, note: note, addresses: part).message
+                }
+            } catch let error as ServiceError where start > 0 {
+                throw ServiceError(
+                    "the first \(start) of \(addresses.count) addresses are done, and no more: \(error.message)", hint: error.hint,
+                    exitStatus: error.exitStatus)
             }
+            progress.tell("\(start + part.count) of \(addresses.count) addresses done")
         }
     }
 }

@@ -4,14 +4,13 @@ import ArgumentParser
 import Daemon
 import Glibc
 import Wire
-import ZeroMQ
 
 struct CheckCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Look for what keeps this host from working in the cluster, each thing with its remedy.",
         discussion: """
-            It runs the `check` of each daemon that the configuration names, asks fail2ban for its log level and target, and the publisher \
-            how this host is doing. It changes nothing. Run it as the daemons' user, or as root. Exit status: 0 nothing keeps it from \
+            It runs the `check` of each daemon that the configuration names (keys, permissions, files), asks fail2ban for its log level and \
+            target and for the cluster's jail with its actions, nft whether it works, and the publisher how this host is doing. It changes nothing. Run it as the daemons' user, or as root. Exit status: 0 nothing keeps it from \
             working, 1 something does.
             """)
 
@@ -27,37 +26,16 @@ struct CheckCommand: OperatorCommand {
                     .warning, "\(configuration.path) has none of the sections [monitor], [subscriber] and [publisher]",
                     hint: "a section makes its daemon run here"))
         }
-        for section in sections { findings += DaemonCheck(section, configuration).findings }
-        if configuration.monitor != nil { findings += CheckCommand.logFindings(configuration) }
-        findings += CheckCommand.publisherFindings(configuration)
+        let fail2ban = Fail2banCheck(configuration).findings
+        // The daemons can start without fail2ban, the host can't work: it is said once, as what it is here.
+        func isNew(_ finding: Finding) -> Bool { !fail2ban.contains { finding.text.hasSuffix(": \($0.sentence)") } }
+        for section in sections { findings += DaemonCheck(section, configuration).findings.filter(isNew) }
+        findings += fail2ban + CheckCommand.publisherFindings(configuration).filter { isNew($0) && !fail2ban.contains($0) }
         let ok = findings.allSatisfy { $0.severity != .problem }
         let report = CheckReport(ok: ok, findings: findings)
         StandardStreams.write(output.json ? try JSONOutput.line(report) : report.text)
         if !ok { throw ExitCode(ExitStatus.failed.rawValue) }
         return ""
-    }
-
-    /// Whether fail2ban logs what the monitor reads.
-    private static func logFindings(_ configuration: Configuration) -> [Finding] {
-        let limit: Duration = .seconds(5)
-        do {
-            var channel = try ClientChannel(configuration.general.fail2banClient)
-            let deadline = ContinuousClock.now + limit
-            var settings = ServerSettings()
-            while let question = settings.next(now: .now) {
-                guard case .answer(let text) = try channel.ask(question.rawValue, by: deadline) else {
-                    return [Finding(.warning, "fail2ban does not say where it logs to", hint: "is it running, and is this user root?")]
-                }
-                settings.answered(question, text)
-            }
-            var verdict = Verdict()
-            verdict.judge(
-                ClusterStatus.SubscriberReport.Enforcer.Server(loglevel: settings.logLevel, logtarget: settings.logTarget),
-                readLog: configuration.monitor?.logPath)
-            return verdict.findings
-        } catch {
-            return [Finding(.warning, "fail2ban can't be asked where it logs to: \(error)", hint: "see fail2banclient in [general]")]
-        }
     }
 
     /// Whether the publisher answers, and what it knows of this host.
@@ -86,14 +64,14 @@ struct CheckCommand: OperatorCommand {
 struct DaemonCheck {
     /// How long it may take: fail2ban-client and names that are looked up are waited for 5 s each.
     private static let limit: Duration = .seconds(30)
-    private static let mostOutput = 1 << 20
 
     let findings: [Finding]
 
     init(_ section: Configuration.Section, _ configuration: Configuration) {
         let program = "fail2ban-\(section.rawValue)"
         do {
-            let (text, status) = try DaemonCheck.run([DaemonCheck.path(of: program), "check", "-c", configuration.path])
+            let (text, status) = try BriefProgram.run(
+                [DaemonCheck.path(of: program), "check", "-c", configuration.path], within: DaemonCheck.limit)
             var findings = DaemonCheck.findings(in: text, program)
             if status != .exited(0), findings.allSatisfy({ $0.severity != .problem }) {
                 findings.append(Finding(.problem, "\(program) check \(status?.description ?? "took too long")", hint: "run it by itself"))
@@ -112,25 +90,6 @@ struct DaemonCheck {
         guard let slash = own.lastIndex(of: "/") else { return program }
         let path = own[...slash] + program
         return access(String(path), X_OK) == 0 ? String(path) : program
-    }
-
-    /// What it printed, and how it ended; `nil` when it had to be ended.
-    private static func run(_ words: [String]) throws -> (text: String, ending: ChildProcess.Ending?) {
-        var child = try ChildProcess(words, input: false)
-        let deadline = ContinuousClock.now + limit
-        var output: [UInt8] = []
-        var polled = PollSet()
-        while ContinuousClock.now < deadline, output.count < mostOutput {
-            let reading = child.read(into: &output, limit: mostOutput - output.count)
-            if reading == .closed, let ending = child.reap() {
-                return (String(decoding: output, as: UTF8.self), ending)
-            }
-            polled.removeAll()
-            polled.add(descriptor: reading == .closed ? child.endDescriptor : child.outputDescriptor)
-            try polled.wait(until: deadline)
-        }
-        child.kill()
-        return (String(decoding: output, as: UTF8.self), nil)
     }
 
     /// Lines of `PROGRAM: SEVERITY: TEXT`; others are notes.
@@ -165,13 +124,23 @@ struct CheckReport: Encodable {
     var text: String {
         findings.map { finding in
             LogText.escaped("\(finding.severity): \(finding.text)\(finding.remedy.map { ". \($0)" } ?? "")") + "\n"
-        }.joined() + (ok ? "nothing keeps this host from working in the cluster\n" : "")
+        }.joined() + conclusion + "\n"
+    }
+
+    private var conclusion: String {
+        func count(_ severity: Finding.Severity, _ noun: String) -> String {
+            let count = findings.count { $0.severity == severity.rawValue }
+            return "\(count) \(noun)\(count == 1 ? "" : "s")"
+        }
+        if !ok { return "\(count(.problem, "problem")): this host does not work in the cluster as it should" }
+        let warns = findings.contains { $0.severity == Finding.Severity.warning.rawValue }
+        return warns ? "no problem, \(count(.warning, "warning"))" : "nothing keeps this host from working in the cluster"
     }
 }
 
 extension Verdict {
     /// For `check`.
-    fileprivate var findings: [Finding] {
+    var findings: [Finding] {
         reasons.map { reason in
             let severity: Finding.Severity =
                 switch reason.level {

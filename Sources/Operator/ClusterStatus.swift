@@ -50,7 +50,7 @@ struct ClusterStatus: Codable, Equatable {
     }
 
     /// What a daemon told.
-    struct Told<State: Codable & Equatable>: Codable, Equatable {
+    struct Told<State: ToldState>: Codable, Equatable {
         /// When it came.
         var at: Int64
         /// Milliseconds by which its host's clock is ahead of the publisher's.
@@ -58,9 +58,11 @@ struct ClusterStatus: Codable, Equatable {
         /// How far it was behind then.
         var lag: Lag?
         var state: State
+        /// `true` when the state has a form that this program doesn't know.
+        var unreadable: Bool?
     }
 
-    struct MonitorReport: Codable, Equatable {
+    struct MonitorReport: ToldState {
         var version: String?
         /// Lines that the publisher has not acknowledged.
         var waiting: Int?
@@ -73,7 +75,7 @@ struct ClusterStatus: Codable, Equatable {
         var database: String?
     }
 
-    struct SubscriberReport: Codable, Equatable {
+    struct SubscriberReport: ToldState {
         struct Enforcer: Codable, Equatable {
             struct Server: Codable, Equatable {
                 var loglevel: String?
@@ -114,6 +116,73 @@ struct ClusterStatus: Codable, Equatable {
     var hosts: [Host]
     /// Where the next page begins.
     var next: String?
+}
+
+/// What a daemon tells of itself. Whoever has a host's key can tell anything, which must neither hide the other hosts nor stop this program.
+protocol ToldState: Codable, Equatable {
+    /// Nothing is known.
+    init()
+    /// Brings numbers and texts into the bounds that those of our daemons keep.
+    mutating func bound()
+}
+
+extension ClusterStatus.Told {
+    private enum CodingKeys: CodingKey { case at, clock, lag, state, unreadable }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        at = try members.decode(Int64.self, forKey: .at)
+        clock = try members.decode(Int64.self, forKey: .clock)
+        lag = try members.decodeIfPresent(ClusterStatus.Lag.self, forKey: .lag)
+        do {
+            state = try members.decode(State.self, forKey: .state)
+            state.bound()
+        } catch {
+            (state, unreadable) = (State(), true)
+        }
+    }
+}
+
+/// Bounds of what is told.
+private enum Bounds {
+    static func text(_ text: String?, _ longest: Int = 400) -> String? { text.map { String($0.prefix(longest)) } }
+    static func count(_ count: Int?) -> Int? { count.map { min(max($0, 0), 1_000_000_000) } }
+    static func milliseconds(_ time: Int64?) -> Int64? { time.map { min(max($0, 0), 1_000_000_000_000) } }
+}
+
+extension ClusterStatus.MonitorReport {
+    mutating func bound() {
+        version = Bounds.text(version, 32)
+        waiting = Bounds.count(waiting)
+        gaps = Bounds.count(gaps)
+        log = Bounds.text(log)
+        logProblem = Bounds.text(logProblem)
+        database = Bounds.text(database, 32)
+    }
+}
+
+extension ClusterStatus.SubscriberReport {
+    mutating func bound() {
+        version = Bounds.text(version, 32)
+        bans = Bounds.count(bans)
+        refused = refused.map { Array($0.prefix(100)) }
+        refusedCount = Bounds.count(refusedCount)
+        if let measured = latency {
+            latency = Latency(
+                count: Bounds.count(measured.count) ?? 0, p50: Bounds.milliseconds(measured.p50), p99: Bounds.milliseconds(measured.p99))
+        }
+        guard let told = enforcers else { return }
+        var bounded: [String: Enforcer] = [:]
+        for (name, enforcer) in told.sorted(by: { $0.key < $1.key }).prefix(8) {
+            let server = enforcer.server.map {
+                Enforcer.Server(loglevel: Bounds.text($0.loglevel), logtarget: Bounds.text($0.logtarget))
+            }
+            bounded[String(name.prefix(32))] = Enforcer(
+                settled: enforcer.settled, waiting: Bounds.count(enforcer.waiting), trouble: Bounds.text(enforcer.trouble),
+                version: Bounds.text(enforcer.version, 32), server: server)
+        }
+        enforcers = bounded
+    }
 }
 
 extension ClusterStatus.Host {

@@ -10,7 +10,7 @@ struct Conversation: ~Copyable {
     static let patience: Duration = .seconds(10)
 
     private var client: RequestClient
-    private let endpoints: [String]
+    private let search: PublisherSearch
 
     /// Prepares a connection to the endpoints that the configuration names; nothing is sent yet.
     ///
@@ -23,8 +23,9 @@ struct Conversation: ~Copyable {
                 exitStatus: .configuration)
         }
         let keys = try keys ?? KeyDirectory(configuration.general.keyDirectory).clientKeys()
-        client = RequestClient(in: try Context(), endpoints: endpoints) { keys }
-        self.endpoints = endpoints
+        let context = try Context()
+        client = RequestClient(in: context, endpoints: endpoints) { keys }
+        search = PublisherSearch(context: context, endpoints: endpoints, keys: keys, configuration: configuration)
     }
 
     /// Where this host's daemons send requests; on the publisher's own host its endpoint on loopback will do.
@@ -40,17 +41,17 @@ struct Conversation: ~Copyable {
     mutating func ask(_ request: @escaping () -> Message) throws -> Message {
         let deadline = ContinuousClock.now + Conversation.patience
         try client.send(now: .now) { request().frames }
+        var last: RequestRefusal?
         while let answer = try nextAnswer(by: deadline) {
             guard let refusal = RequestRefusal(answer) else { return answer }
+            last = refusal
             guard refusal.code == .busy || refusal.code == .storage || refusal.code == .standby else {
                 throw ServiceError("the publisher refused: \(refusal.reason)", hint: Conversation.hint(for: refusal.code))
             }
             client.retryLater(now: .now, onNextEndpoint: refusal.code == .standby)
         }
         client.cancel()
-        throw ServiceError(
-            "no answer from the publisher at \(endpoints.joined(separator: ", ")) within \(Conversation.patience)",
-            hint: "see that fail2ban-publisher runs there, that the port is open, and that this host's key is in its authorized_hosts")
+        throw try last.map(Conversation.error) ?? search.error(after: Conversation.patience)
     }
 
     /// Whether the publisher, or one that stands by, admits these keys and proves to have its own: nobody else gets any answer.
@@ -63,13 +64,26 @@ struct Conversation: ~Copyable {
     /// - Returns: `nil` when none has come by the deadline.
     private mutating func nextAnswer(by deadline: ContinuousClock.Instant) throws -> Message? {
         var polled = PollSet()
+        var progress = Progress()
+        defer { progress.end() }
         while ContinuousClock.now < deadline {
             if let delivery = try client.advance(now: .now) { return try Message(frames: delivery.frames) }
+            progress.tell("waiting for the publisher at \(search.endpoints.joined(separator: ", "))")
             polled.removeAll()
             client.add(to: &polled)
-            try polled.wait(until: client.deadline.map { min($0, deadline) } ?? deadline)
+            let next = min(client.deadline ?? deadline, deadline)
+            try polled.wait(until: progress.due.map { min($0, next) } ?? next)
         }
         return nil
+    }
+
+    /// Of a publisher that asked to wait until there was no time left.
+    private static func error(_ refusal: RequestRefusal) -> ServiceError {
+        switch refusal.code {
+        case .standby: ServiceError("no publisher is active: \(refusal.reason)", hint: "on one that stands by: fail2ban-publisher promote")
+        case .storage: ServiceError("the publisher can't work: \(refusal.reason)", hint: "see its disk and its log")
+        default: ServiceError("the publisher is busy: \(refusal.reason)", hint: "try again")
+        }
     }
 
     private static func hint(for code: RefusalCode) -> String? {

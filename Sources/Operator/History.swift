@@ -28,6 +28,8 @@ struct HistoryEvent: Codable, Equatable {
     var plain: Bool?
     /// Why it was refused.
     var refusal: String?
+    /// Whether it was decided later than its place in the log: the end of a ban was moved, or an Unban proven.
+    var move: Bool?
 }
 
 /// The answer to `QUERY what=history`, newest first.
@@ -51,41 +53,21 @@ extension Conversation {
         var question = question
         question["what"] = "history"
         var events: [HistoryEvent] = []
+        // A publisher that is asked much answers with an empty page, to be asked for the same again.
+        var before: Int64?
         var progress = Progress()
         repeat {
             question["limit"] = String(limit - events.count)
             let page = try query(question, as: HistoryPage.self)
+            if let next = page.next, let before, next > before { throw ServiceError("the publisher's history does not come to an end") }
+            before = page.next
             events += page.events
             question["before"] = page.next.map { String($0) }
-            progress.tell("\(page.row - (page.next ?? 0)) of \(page.row) rows of the journal searched")
+            progress.tell("\(page.row &- (page.next ?? 0)) of \(page.row) rows of the journal searched")
             if page.next == nil { break }
         } while events.count < limit
         progress.end()
         return events.reversed()
-    }
-}
-
-/// Says on a terminal how far something is that takes long.
-struct Progress {
-    /// What takes less is not talked of.
-    static let patience: Duration = .seconds(1)
-
-    private let start = ContinuousClock.now
-    private var isShown = false
-
-    init() {}
-
-    /// - Parameter text: printed in place of what was told before.
-    mutating func tell(_ text: @autoclosure () -> String) {
-        guard Terminal.isError, ContinuousClock.now - start > Progress.patience else { return }
-        isShown = true
-        StandardStreams.writeError("\r\u{1b}[K\(text())")
-    }
-
-    /// Takes away what was told.
-    mutating func end() {
-        if isShown { StandardStreams.writeError("\r\u{1b}[K") }
-        isShown = false
     }
 }
 
@@ -101,6 +83,7 @@ extension HistoryEvent {
             return "\(origin): \(what) refused: \(refusal ?? "-")"
         }
         let effect = number.map { " (announcement \($0))" } ?? ""
+        let same = "; nothing changed for the cluster"
         switch (action, cause) {
         case ("Ban", "operator"): return "operator on \(host): banned \(subject) \(until)\(effect)"
         case ("Unban", "operator"):
@@ -108,13 +91,11 @@ extension HistoryEvent {
             return "operator on \(host): lifted every ban of \(subject)\(allowed)\(effect)"
         case ("Ban", "held") where kind == "announced": return "\(subject) stays banned \(until), held by \(origin)\(effect)"
         case ("Ban", _):
-            let same = number == nil ? "; it was banned already" : ""
-            let how = cause == "held" ? "holds" : "banned"
-            return "\(origin)\(plain == true ? " (old client)" : ""): \(how) \(subject) \(until)\(effect)\(same)"
+            let how = move == true ? "moved the end of its ban of \(subject):" : cause == "held" ? "holds \(subject)" : "banned \(subject)"
+            return "\(origin)\(plain == true ? " (old client)" : ""): \(how) \(until)\(effect)\(number == nil ? same : "")"
         case (_, "expired"): return "\(subject) is not banned any more: its time came\(effect)"
         case (_, "lifted"):
-            let same = number == nil ? "; others hold it still, or nobody did" : ""
-            return "\(origin): lifted its ban of \(subject)\(effect)\(same)"
+            return "\(origin): lifted its ban of \(subject)\(effect)\(number == nil ? same : "")"
         default: return "\(subject) is not banned any more, by the publisher's quorum\(effect)"
         }
     }

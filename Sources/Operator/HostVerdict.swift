@@ -53,20 +53,30 @@ extension Verdict {
         let isYoung = cluster.now - cluster.publisher.started < Verdict.silence
         if host.hasMonitor {
             hear("monitor", of: host.host, at: host.monitor?.at, now: cluster.now, isYoung: isYoung)
+            if host.monitor?.unreadable == true { addUnreadable("monitor") }
             if let state = host.monitor?.state { judge(state) }
         }
         if host.hasSubscriber {
             hear("subscriber", of: host.host, at: host.subscriber?.at, now: cluster.now, isYoung: isYoung)
-            if let told = host.subscriber { judge(told, cluster) }
+            if host.subscriber?.unreadable == true {
+                addUnreadable("subscriber")
+            } else if let told = host.subscriber {
+                judge(told, of: host.host, cluster)
+            }
         }
         if let fail2ban = host.fail2ban?.server, host.hasMonitor { judge(fail2ban, readLog: host.monitor?.state.log) }
-        if let clock = host.clock, abs(clock) > Verdict.clockTolerance {
+        if let clock = host.clock, clock.magnitude > Verdict.clockTolerance {
             add(
-                .wrong, "its clock is \(BanPage.timeLeft(seconds: abs(clock) / 1000)) \(clock > 0 ? "ahead" : "behind")",
+                .wrong,
+                "its clock is \(BanPage.timeLeft(seconds: Int64(clamping: clock.magnitude / 1000))) \(clock > 0 ? "ahead" : "behind")",
                 "let NTP set it, and the publisher's")
         }
         let others = host.versions.filter { $0 != cluster.publisher.version }
         if !others.isEmpty { add(.ok, "version \(others.joined(separator: ", ")), the publisher has \(cluster.publisher.version)") }
+    }
+
+    private mutating func addUnreadable(_ daemon: String) {
+        add(.wrong, "what its \(daemon) tells of itself can't be read", "see that it has the version of this program, \(packageVersion)")
     }
 
     private mutating func hear(_ daemon: String, of host: String, at: Int64?, now: Int64, isYoung: Bool) {
@@ -76,37 +86,45 @@ extension Verdict {
             return
         }
         guard now - at > Verdict.silence else { return }
-        add(.wrong, "the \(daemon) is silent since \(BanPage.timeLeft(seconds: (now - at) / 1000))", remedy)
+        add(.wrong, "the \(daemon) has been silent for \(BanPage.timeLeft(seconds: (now - at) / 1000))", remedy)
     }
 
     private mutating func judge(_ state: ClusterStatus.MonitorReport) {
-        if let problem = state.logProblem { add(.wrong, "fail2ban's log is not read: \(problem)") }
+        if let problem = state.logProblem {
+            add(.wrong, "fail2ban's log is not read: \(problem)", "see fail2banlogpath, and that the monitor may read it")
+        }
         if let database = state.database, database == "unreadable" || database == "missing" {
             add(.ok, "fail2ban's database is \(database), so Unbans come later")
         }
     }
 
-    private mutating func judge(_ told: ClusterStatus.Told<ClusterStatus.SubscriberReport>, _ cluster: ClusterStatus) {
+    private mutating func judge(_ told: ClusterStatus.Told<ClusterStatus.SubscriberReport>, of host: String, _ cluster: ClusterStatus) {
         let state = told.state
         if state.hearing == false {
             add(
-                .wrong, "it hears no broadcasts", "see that the publisher's broadcasterbindurl is open for it, and zmqpublisherurl names it"
+                .wrong, "it hears no broadcasts",
+                "see that zmqpublisherurl names the publisher's broadcasterbindurl, and that no firewall blocks that port"
             )
         }
         if state.term != cluster.term {
             let isNew = told.at - cluster.publisher.started < Verdict.longestLag
-            add(isNew ? .pending : .wrong, state.term == nil ? "it has no bans yet" : "it follows another start of the publisher")
+            add(
+                isNew ? .pending : .wrong,
+                state.term == nil ? "it has not fetched the bans yet" : "it follows another start of the publisher",
+                isNew ? nil : "see the subscriber's log on \(host)")
         } else if let lag = told.lag, lag.events > 0 {
-            let text = "\(lag.events) announcements behind, for \(BanPage.timeLeft(seconds: lag.milliseconds / 1000))"
-            add(lag.milliseconds > Verdict.longestLag ? .wrong : .pending, text)
+            let text =
+                "\(lag.events) announcement\(lag.events == 1 ? "" : "s") behind, for \(BanPage.timeLeft(seconds: lag.milliseconds / 1000))"
+            let isLong = lag.milliseconds > Verdict.longestLag
+            add(isLong ? .wrong : .pending, text, isLong ? "see the subscriber's log on \(host)" : nil)
         }
         for (name, enforcer) in (state.enforcers ?? [:]).sorted(by: { $0.key < $1.key }) {
             if let trouble = enforcer.trouble {
                 add(.wrong, "\(name): \(trouble)")
             } else if let waiting = enforcer.waiting, waiting > 0 {
-                add(.pending, "\(name): \(waiting) changes under way")
+                add(.pending, "\(name): \(waiting) change\(waiting == 1 ? "" : "s") under way")
             } else if enforcer.settled == false {
-                add(.pending, "\(name): being compared")
+                add(.pending, "\(name): being compared with what the cluster bans")
             }
         }
         if let count = state.refusedCount, count > 0 { add(.ok, "refuses \(count) by its own rules") }

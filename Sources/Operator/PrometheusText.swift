@@ -92,8 +92,8 @@ struct PrometheusText {
 
     /// Milliseconds as seconds: `1795212000.123`, `-0.5`.
     private static func seconds(_ milliseconds: Int64) -> String {
-        let rest = String(abs(milliseconds) % 1000 + 1000).dropFirst()
-        return "\(milliseconds < 0 ? "-" : "")\(abs(milliseconds) / 1000).\(rest)"
+        let rest = String(milliseconds.magnitude % 1000 + 1000).dropFirst()
+        return "\(milliseconds < 0 ? "-" : "")\(milliseconds.magnitude / 1000).\(rest)"
     }
 
     /// As the value of a label is written.

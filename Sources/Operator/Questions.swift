@@ -24,6 +24,7 @@ extension Conversation {
         var status = try query(["what": "status"], as: ClusterStatus.self)
         while let next = status.next {
             let page = try query(["what": "status", "after": next], as: ClusterStatus.self)
+            if let further = page.next, further <= next { throw ServiceError("the publisher's list of hosts does not come to an end") }
             status.hosts += page.hosts
             status.next = page.next
         }
@@ -43,7 +44,23 @@ enum JSONOutput {
     static func line(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+        return safe(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
+    }
+
+    /// JSONEncoder leaves U+007F and what follows as it is, and some of it drives a terminal or reorders its text. Outside of texts, JSON
+    /// is ASCII.
+    private static func safe(_ json: String) -> String {
+        guard json.utf8.contains(where: { $0 >= 0x7f }) else { return json }
+        var safe = ""
+        for scalar in json.unicodeScalars {
+            guard scalar.value >= 0x7f, LogText.escaped(String(scalar)) != String(scalar) else {
+                safe.unicodeScalars.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16)
+            safe += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return safe
     }
 }
 

@@ -145,7 +145,7 @@ enum ByteCount {
 enum Milliseconds {
     /// `+0.0 s`, `-3.2 s`.
     static func signed(_ milliseconds: Int64) -> String {
-        let tenths = abs(milliseconds) / 100
+        let tenths = milliseconds.magnitude / 100
         return "\(milliseconds < 0 && tenths > 0 ? "-" : "+")\(tenths / 10).\(tenths % 10) s"
     }
 }

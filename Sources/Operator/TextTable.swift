@@ -1,7 +1,6 @@
 // The operator's command: rows in columns that fit the terminal.
 
 import Daemon
-import Glibc
 
 /// Columns two blanks apart, each as wide as its widest cell; the last one is wrapped where a terminal ends.
 struct TextTable {
@@ -68,20 +67,5 @@ struct TextTable {
             lines[lines.count - 1] += word
         }
         return lines
-    }
-}
-
-/// What is known of who reads what this program prints.
-enum Terminal {
-    /// Whether standard output is one.
-    static var isOutput: Bool { isatty(1) == 1 }
-    /// Whether standard error is one, so that somebody sees progress.
-    static var isError: Bool { isatty(2) == 1 }
-
-    /// Characters in a line of standard output; `nil` when it is no terminal.
-    static var width: Int? {
-        var size = winsize()
-        guard isOutput, ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-        return Int(size.ws_col)
     }
 }

@@ -31,7 +31,7 @@ struct WatchCommand: OperatorCommand {
         let choices = try KeyDirectory(configuration.general.keyDirectory).clientKeys()
         var choice = choices.choice(keeping: nil)
         var socket = try connection(context, endpoints, choice)
-        var line = AnnouncementLine(isColoured: Terminal.isOutput && !output.json)
+        var line = AnnouncementLine(isColoured: Terminal.isColoured && !output.json)
         var deadline = ContinuousClock.now + WatchCommand.silence
         var polled = PollSet()
         while true {

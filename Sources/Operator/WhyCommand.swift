@@ -106,6 +106,12 @@ struct Story: Encodable {
     }
 
     private static func whyNot(_ standing: Standing, _ events: [HistoryEvent]) -> String {
+        // Of a prefix, what is banned in it doesn't ban the rest.
+        let inside = standing.records.filter { $0.banned && $0.address != standing.address }.map(\.address)
+        guard inside.isEmpty else {
+            let names = inside.prefix(5).joined(separator: ", ") + (inside.count > 5 ? ", …" : "")
+            return "\(standing.address) is not banned as a whole; in it are: \(names)"
+        }
         let head = "\(standing.address) is not banned: "
         if let rule = standing.protected { return head + "it must never be, since \(rule)" }
         if let allowed = standing.allowed { return head + allowed }
@@ -116,7 +122,8 @@ struct Story: Encodable {
         }
         // What is about other addresses ends no ban of this one.
         let own = events.filter { $0.address == standing.address }
-        guard let last = own.last else {
+        // The hosts' answers to an operator's unban come behind it, and change nothing.
+        guard let last = own.last(where: { $0.number != nil }) ?? own.last else {
             return head + "no host has reported it, and no operator ordered it, as far as the journal goes back"
         }
         if last.kind == "refused" { return head + "what was reported last was refused" }

@@ -84,6 +84,7 @@ extension JournalRow {
         json.set("permanent", end == -1)
         json.set("cause", row[10] as String?)
         json.set("plain", (row[11] as Int64?) == 1)
+        json.set("move", (row[12] as Int64?) == 1)
         json.set("refusal", row[14] as String?)
         return json
     }

@@ -114,13 +114,16 @@ final class ClientEnforcer: Enforcer {
             fail(.silent, now)
         case .answer(let text):
             guard let (said, since) = underWay.take() else { return }
-            guard case .command(let command) = said else {
-                if case .question(let question) = said { settings.answered(question, text) }
-                return
+            switch said {
+            case .question(let question):
+                // Where nothing is to be banned, this is how a fail2ban that was stopped is noticed.
+                if let failure = ClientFailure(text), failure.isOfTheServer { return fail(failure, now) }
+                settings.answered(question, text)
+            case .command(let command):
+                let reply = ClientReply(text, to: command)
+                if case .ban(let addresses) = command, case .count = reply { applied += addresses }
+                report(dialogue.answered(reply, took: .now - since, wanted: wanted, now: now, using: &random))
             }
-            let reply = ClientReply(text, to: command)
-            if case .ban(let addresses) = command, case .count = reply { applied += addresses }
-            report(dialogue.answered(reply, took: .now - since, wanted: wanted, now: now, using: &random))
         case .ended(let words):
             channel = nil
             // Ended while nothing was asked, by a person or the system: the next command starts it again.
@@ -129,8 +132,7 @@ final class ClientEnforcer: Enforcer {
     }
 
     private func fail(_ failure: ClientFailure, _ now: ContinuousClock.Instant) {
-        // What a question got no answer to, the next command will show.
-        guard case .command = underWay.take()?.said else { return }
+        underWay = nil
         settings.outdate()
         report(dialogue.failed(failure, now: now, using: &random))
     }

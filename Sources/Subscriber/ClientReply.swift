@@ -25,11 +25,11 @@ extension ClientReply {
     ///   - text: All that was printed on standard output and standard error since the command, without the prompt.
     ///   - localNow: The wall clock as fail2ban prints it, see ``localNow()``.
     init(_ text: [UInt8], to command: ClientCommand, localNow: Int64 = ClientReply.localNow()) {
-        let lines = text.split(separator: UInt8(ascii: "\n"))
-        if let failure = ClientFailure(heads: lines.map(ClientFailure.head)) {
+        if let failure = ClientFailure(text) {
             self = .failure(failure)
             return
         }
+        let lines = text.split(separator: UInt8(ascii: "\n"))
         // Warnings of Python or of the client may precede the answer.
         let last = lines.last ?? []
         switch command {

@@ -104,11 +104,24 @@ import Testing
             let table = try await LoopbackCluster.programOutput("fail2ban-cluster", ["status", "-c", cluster.configuration])
             #expect(table.exitCode == 1)
             #expect(
-                table.text.contains("no answer from the publisher at ") && table.text.contains("see that fail2ban-publisher runs there"))
+                table.text.contains("no answer from the publisher within 10 s: nothing listens at ")
+                    && table.text.contains("see that fail2ban-publisher runs there"), "\(table.text)")
             let metrics = try await LoopbackCluster.programOutput(
                 "fail2ban-cluster", ["status", "--format", "prometheus", "-c", cluster.configuration])
             #expect(metrics.exitCode == 1)
             #expect(metrics.text.contains("fail2ban_cluster_up 0\n"))
+        }
+    }
+
+    @Test func aKeyThatIsNotAuthorisedIsSaidWithTheCommandThatMendsIt() async throws {
+        try await LoopbackCluster.with { cluster in
+            let key = try #require(FileManager.default.contents(atPath: "\(cluster.directory)/keys/host.pub"))
+            try await LoopbackCluster.program("fail2ban-cluster", "revoke", "web1", "-c", cluster.configuration)
+            let bans = try await LoopbackCluster.programOutput("fail2ban-cluster", ["bans", "-c", cluster.configuration])
+            #expect(bans.exitCode == 1)
+            #expect(bans.text.contains(" doesn't let this host in"), "\(bans.text)")
+            let text = String(decoding: key, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(bans.text.contains("fail2ban-cluster authorize web1 '\(text)'"), "\(bans.text)")
         }
     }
 }

@@ -6,7 +6,12 @@ import Testing
 @testable import Operator
 
 /// A cluster of two hosts in which all is well.
-func wellCluster() throws -> ClusterStatus {
+///
+/// - Parameter secondSubscriber: what the subscriber of the second one tells instead, as JSON.
+func wellCluster(secondSubscriber: String? = nil) throws -> ClusterStatus {
+    let second =
+        secondSubscriber
+        ?? #"{"version":"0.1.0","term":"0000000000000007","number":1045,"enforcers":{"nftables":{"settled":true}},"latency":{"count":0}}"#
     let text = """
         {"now":1795212100000,"term":"0000000000000007","next":null,"publisher":{"role":"active","host":"web1","version":"0.1.0",
         "started":1795202100000,"number":1045,"bans":2,"allowed":0,"quorum":1,"plain":[],"journal":{"bytes":1440000,"row":4711},"later":1},
@@ -19,8 +24,7 @@ func wellCluster() throws -> ClusterStatus {
         "enforcers":{"fail2ban-client":{"settled":true,"waiting":0,"trouble":null,"version":"1.0.2",
         "server":{"loglevel":"INFO","logtarget":"/var/log/fail2ban.log"}}},"latency":{"count":7,"p50":36,"p99":81}}}},
         {"host":"web2","roles":["subscriber"],"holds":0,"lastBan":null,"monitor":null,
-        "subscriber":{"at":1795212099000,"clock":0,"lag":{"events":0,"milliseconds":0},"state":{"version":"0.1.0",
-        "term":"0000000000000007","number":1045,"enforcers":{"nftables":{"settled":true}},"latency":{"count":0}}}}]}
+        "subscriber":{"at":1795212099000,"clock":0,"lag":{"events":0,"milliseconds":0},"state":\(second)}}]}
         """
     return try JSONDecoder().decode(ClusterStatus.self, from: Data(text.utf8))
 }
@@ -53,7 +57,7 @@ func wellCluster() throws -> ClusterStatus {
     }
 
     static let troubles = [
-        Trouble(text: "the monitor is silent since 2m", remedy: "fail2ban-monitor status") { $0.hosts[0].monitor?.at -= 110_000 },
+        Trouble(text: "the monitor has been silent for 2m", remedy: "fail2ban-monitor status") { $0.hosts[0].monitor?.at -= 110_000 },
         Trouble(text: "no subscriber heard of", remedy: "fail2ban-subscriber check") { $0.hosts[0].subscriber = nil },
         Trouble(text: "its clock is 1h ahead", remedy: "NTP") { $0.hosts[0].subscriber?.clock = 3_600_000 },
         Trouble(text: "its clock is 1m behind", remedy: "NTP") { $0.hosts[0].subscriber?.clock = -60_000 },
@@ -119,6 +123,29 @@ func wellCluster() throws -> ClusterStatus {
         let text = StatusReport(status).table(width: nil)
         #expect(!text.contains("\u{1b}") && !text.contains("\u{7}"))
         #expect(!text.contains("\nweb9"))
+    }
+
+    @Test(arguments: [
+        #""number":-1"#, #""number":"\u001b[2J""#, #""enforcers":[1]"#, #""latency":{}"#, #""latency":{"count":1e300}"#, #""refused":{}"#,
+    ])
+    func aHostThatTellsNonsenseIsNamedAndHidesNoOther(_ member: String) throws {
+        let report = StatusReport(try wellCluster(secondSubscriber: #"{"term":"0000000000000007",\#(member)}"#))
+        #expect(report.hosts.map(\.verdict.level) == [.ok, .wrong])
+        #expect(report.hosts[1].verdict.sentence.hasPrefix("what its subscriber tells of itself can't be read: "))
+    }
+
+    @Test func numbersAndTextsThatNoDaemonTellsAreBroughtIntoBounds() throws {
+        let long = String(repeating: "x", count: 10_000)
+        let status = try wellCluster(
+            secondSubscriber: """
+                {"version":"\(long)","bans":-9223372036854775808,"refusedCount":9223372036854775807,
+                "latency":{"count":9223372036854775807,"p50":-9223372036854775808,"p99":9223372036854775807},
+                "enforcers":{"a":{"waiting":9223372036854775807,"trouble":"\(long)"},"b":{"waiting":9223372036854775807}}}
+                """)
+        let report = StatusReport(status)
+        #expect(report.table(width: 80).split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(report.table(width: nil).count < 3000)
+        #expect(PrometheusText(report).text.contains(#"fail2ban_cluster_host_waiting{host="web2"} 2000000000"#))
     }
 
     @Test func theJSONHasTheStatusAndTheVerdict() throws {

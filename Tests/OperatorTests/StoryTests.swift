@@ -54,7 +54,7 @@ private let now: Int64 = 1_795_212_100_000
             story.applied == [
                 Story.Applied(
                     address: "203.0.113.9", hosts: 0, of: 2,
-                    missing: ["web1: refused by its own rules", "web2: 1 announcements behind, for 1m"])
+                    missing: ["web1: refused by its own rules", "web2: 1 announcement behind, for 1m: see the subscriber's log on web2"])
             ])
     }
 
@@ -63,7 +63,9 @@ private let now: Int64 = 1_795_212_100_000
         #expect(around.verdict.hasPrefix("203.0.113.9 is banned, as part of 203.0.113.0/24 until "))
         var prefix = standing([record("203.0.113.9")])
         prefix.address = "203.0.113.0/24"
-        #expect(!Story(prefix, try wellCluster(), []).banned)
+        let story = Story(prefix, try wellCluster(), [])
+        #expect(!story.banned)
+        #expect(story.verdict == "203.0.113.0/24 is not banned as a whole; in it are: 203.0.113.9")
     }
 
     @Test func whatIsNotBannedIsToldWithTheReasonWhyNot() throws {
@@ -80,10 +82,16 @@ private let now: Int64 = 1_795_212_100_000
             #expect(verdict(standing(), [event(1), event(2, "announced", "Unban", cause, number: 2)]).hasPrefix(words))
         }
         #expect(verdict(standing(), [event(1, "refused", refusal: "no")]) == "what was reported last was refused")
+        // The host's fail2ban, told to unban, reports that too.
+        let echo = [event(1), event(2, "admitted", "Unban", "operator", number: 2, end: nil), event(3, "admitted", "Unban", "lifted")]
+        #expect(verdict(standing(), echo).hasPrefix("an operator on web1 lifted it"))
     }
 
     @Test func eachKindOfEventHasItsSentence() {
-        #expect(event(1).sentence.hasSuffix("; it was banned already"))
+        #expect(event(1).sentence.hasSuffix("; nothing changed for the cluster"))
+        var moved = event(1, number: 2)
+        moved.move = true
+        #expect(moved.sentence == "web1/sshd: moved the end of its ban of 203.0.113.9: until 2026-11-20T23:01:40Z (announcement 2)")
         #expect(
             event(1, "refused", refusal: "ignoreip has 203.0.113.0/24").sentence
                 == "web1/sshd: Ban of 203.0.113.9 refused: ignoreip has 203.0.113.0/24")
@@ -111,6 +119,15 @@ private let now: Int64 = 1_795_212_100_000
         for text in ["", "yesterday", "2026-13-01", "2026-11-21 25:00", "-1h", "2026-11-21x"] {
             #expect(Moment(text, now: present) == nil, "\(text)")
         }
+    }
+}
+
+@Suite struct JSONOutputTests {
+    @Test func whatDrivesATerminalIsEscapedInJSONTooAndReadsBackTheSame() throws {
+        let text = "\u{1b}[2J \u{9b}31m \u{7f} \u{202e} é 😀"
+        let json = try JSONOutput.line(["text": text])
+        #expect(json == #"{"text":"\u001b[2J \u009b31m \u007f \u202e é 😀"}"# + "\n")
+        #expect(try JSONDecoder().decode([String: String].self, from: Data(json.utf8)) == ["text": text])
     }
 }
 
@@ -198,13 +215,4 @@ private let now: Int64 = 1_795_212_100_000
 
     @Test(arguments: [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_440_000, "1.4 MB"), (Int64.max, "9.2 EB")])
     func bytesAreShownInThousands(_ bytes: Int64, _ text: String) { #expect(ByteCount.text(bytes) == text) }
-
-    @Test func whatAChecksProgramPrintsIsReadAsFindings() {
-        let text = "fail2ban-monitor: problem: no key. run: keygen\nfail2ban-monitor: can start; read /x\nTraceback\n"
-        #expect(
-            DaemonCheck.findings(in: text, "fail2ban-monitor") == [
-                Finding(.problem, "fail2ban-monitor: no key. run: keygen"), Finding(.note, "fail2ban-monitor: can start; read /x"),
-                Finding(.note, "fail2ban-monitor: Traceback"),
-            ])
-    }
 }

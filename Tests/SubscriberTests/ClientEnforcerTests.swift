@@ -79,6 +79,23 @@ struct ClientEnforcerTests {
         try awaitBans(try addresses("192.0.2.2", "192.0.2.3")) { enforcer.isSettled }
     }
 
+    @Test mutating func aFail2banThatIsStoppedIsNoticedThoughNothingIsToBeBanned() throws {
+        announce(try ban("192.0.2.1"))
+        try awaitBans(try addresses("192.0.2.1")) { enforcer.isSettled }
+        try fail2ban.stop()
+        #expect(enforcer.trouble == nil)
+        let limit = ContinuousClock.now + .seconds(40)
+        while enforcer.trouble == nil, ContinuousClock.now < limit {
+            // The clock is a parameter: it is time to ask for the log's level.
+            enforcer.advance(wanted: wanted, now: .now + ServerSettings.interval)
+            var polled = PollSet()
+            enforcer.add(to: &polled)
+            try polled.wait(until: .now + .milliseconds(50))
+        }
+        #expect(enforcer.trouble == "fail2ban is not running. start it: systemctl start fail2ban")
+        #expect(!enforcer.isSettled)
+    }
+
     @Test mutating func anOperatorsUnbanRightAfterARestartOfFail2banIsNotUndoneByItsRestoring() throws {
         // Enough bans before it that the restart is still restoring when the order comes.
         let crowd = try (0..<2000).map { try numbered($0).description }

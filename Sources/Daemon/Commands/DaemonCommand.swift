@@ -47,7 +47,8 @@ public func reportingErrors(as programName: String, _ body: () throws -> Void) t
         let status = (error as? any ExitError)?.exitStatus ?? .failed
         // Under systemd the line says how bad it is (sd-daemon(3)).
         let mark = Log.standardErrorIsJournal() ? "<\(LOG_ERR)>" : ""
-        StandardStreams.writeError("\(error)".split(separator: "\n").map { "\(mark)\(programName): \($0)\n" }.joined())
+        StandardStreams.writeError(
+            "\(error)".split(separator: "\n").map { "\(mark)\(programName): \(LogText.escaped(String($0)))\n" }.joined())
         throw ExitCode(status.rawValue)
     }
 }

@@ -24,6 +24,9 @@ extension ClientFailure {
     /// What the client's log puts before its errors: `2026-11-21 02:05:54,185 fail2ban   [21488]: ERROR   NOK: ('x',)`.
     private static let mark = "]: ERROR "
 
+    /// - Parameter text: all that was printed for a command; `nil` when no error is in it.
+    public init?(_ text: [UInt8]) { self.init(heads: text.split(separator: UInt8(ascii: "\n")).map(ClientFailure.head)) }
+
     /// - Parameter heads: The beginnings of the lines of an answer; `nil` when none of them is an error.
     public init?(heads: [String]) {
         let noJail = heads.contains { $0.hasPrefix("Sorry but the jail '") }

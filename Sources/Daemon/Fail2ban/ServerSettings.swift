@@ -2,8 +2,8 @@
 
 /// fail2ban's log level and target, asked when nothing else is to be said.
 public struct ServerSettings: Sendable, Equatable {
-    /// How often they are asked for: somebody may change them.
-    public static let interval: Duration = .seconds(300)
+    /// How often they are asked for, as often as a host tells its state: somebody may change them, and stop fail2ban.
+    public static let interval: Duration = .seconds(30)
 
     public enum Question: String, CaseIterable, Sendable {
         case logLevel = "get loglevel"

@@ -1,11 +1,10 @@
-// Stage 3, enforcement: a failure of fail2ban-client as a sentence for the operator, with its remedy.
+// What the daemons share: a failure of fail2ban-client as a sentence for the operator, with its remedy.
 
-import Daemon
-import Wire
+public import Wire
 
 extension ClientFailure {
     /// What happened, and what to do about it; the remedy is `nil` where waiting is all.
-    func explanation(jail: Jail, program: String) -> (what: String, remedy: String?) {
+    public func explanation(jail: Jail, program: String) -> (what: String, remedy: String?) {
         switch self {
         case .down: ("fail2ban is not running", "start it: systemctl start fail2ban")
         case .lost: ("fail2ban went away during a command", nil)
@@ -28,10 +27,18 @@ extension ClientFailure {
     }
 
     /// Whether it needs a person from its first time on.
-    var needsPerson: Bool { if case .permission = self { true } else { false } }
+    public var needsPerson: Bool { if case .permission = self { true } else { false } }
+
+    /// Whether it is about fail2ban itself, whatever was asked.
+    public var isOfTheServer: Bool {
+        switch self {
+        case .down, .lost, .permission, .ended, .silent: true
+        case .unknownJail, .refused, .unclear: false
+        }
+    }
 
     /// Whether what was asked for may have been done all the same, now or later.
-    var mayBeDone: Bool {
+    public var mayBeDone: Bool {
         switch self {
         case .down, .permission, .unknownJail: false
         case .lost, .refused, .ended, .silent, .unclear: true
@@ -39,7 +46,7 @@ extension ClientFailure {
     }
 
     /// Whether it is the same failure, whatever words came with it.
-    func isAlike(_ other: ClientFailure) -> Bool {
+    public func isAlike(_ other: ClientFailure) -> Bool {
         switch (self, other) {
         case (.down, .down), (.lost, .lost), (.permission, .permission), (.unknownJail, .unknownJail), (.refused, .refused),
             (.ended, .ended),
