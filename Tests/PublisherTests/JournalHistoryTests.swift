@@ -80,12 +80,12 @@ import Wire
             events == [
                 """
                 {"row":3,"number":null,"kind":"refused","at":\(at(2)),"seen":\(at(0)),"host":"web1","jail":"sshd","action":"Ban",\
-                "address":"10.0.0.7","end":\(at(600)),"permanent":false,"cause":"detected","plain":false,\
+                "address":"10.0.0.7","end":\(at(600)),"permanent":false,"cause":"detected","plain":false,"move":false,\
                 "refusal":"ignoreip has 10.0.0.0/8"}
                 """,
                 """
                 {"row":2,"number":2,"kind":"admitted","at":\(at(1)),"seen":\(at(0)),"host":"web2","jail":"nginx","action":"Ban",\
-                "address":"192.0.2.0/24","end":\(at(600)),"permanent":false,"cause":"detected","plain":false,"refusal":null}
+                "address":"192.0.2.0/24","end":\(at(600)),"permanent":false,"cause":"detected","plain":false,"move":false,"refusal":null}
                 """,
             ])
     }

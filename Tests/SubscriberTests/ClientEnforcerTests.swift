@@ -28,8 +28,10 @@ struct ClientEnforcerTests {
     }
 
     /// Runs the enforcer as the loop does until fail2ban, asked from outside, bans exactly these.
-    private func awaitBans(_ expected: [Address], also: () throws -> Bool = { true }) throws {
-        let limit = ContinuousClock.now + .seconds(40)
+    private func awaitBans(
+        _ expected: [Address], within patience: Duration = .seconds(40), also: () throws -> Bool = { true }
+    ) throws {
+        let limit = ContinuousClock.now + patience
         var banned: Set<Address> = []
         while ContinuousClock.now < limit {
             enforcer.advance(wanted: wanted, now: .now)
@@ -41,7 +43,7 @@ struct ClientEnforcerTests {
             banned = try fail2ban.banned()
             if banned == Set(expected), try also() { return }
         }
-        Issue.record("after 40 s fail2ban bans \(banned) and not \(expected)")
+        Issue.record("after \(patience) fail2ban bans \(banned) and not \(expected)")
     }
 
     @Test mutating func whatIsAnnouncedIsBannedAndWhatIsLiftedIsNot() throws {
@@ -81,7 +83,7 @@ struct ClientEnforcerTests {
 
     @Test mutating func aFail2banThatIsStoppedIsNoticedThoughNothingIsToBeBanned() throws {
         announce(try ban("192.0.2.1"))
-        try awaitBans(try addresses("192.0.2.1")) { enforcer.isSettled }
+        try awaitBans(try addresses("192.0.2.1"), within: .seconds(120)) { enforcer.isSettled }
         try fail2ban.stop()
         #expect(enforcer.trouble == nil)
         let limit = ContinuousClock.now + .seconds(40)
