@@ -1,0 +1,118 @@
+// Stage 3, enforcement: one comparison of what the kernel's sets hold with what is wanted, page by page. A value.
+
+import Wire
+
+/// Counts which of the wanted single addresses the kernel has, and finds what it has beyond them or with another end.
+///
+/// It keeps no list of what it saw, which would take as much memory as the wanted set. When some are missing, all are told again: adding
+/// what is there changes nothing.
+struct NftablesComparison: Sendable {
+    /// How far the kernel's end of an element may be from the wanted one. 1 s: the kernel counts in its ticks, of 1 to 10 ms, and a page
+    /// waits a moment for the loop.
+    static let tolerance: Duration = .seconds(1)
+    /// Ends that come this soon may come before the comparison is over.
+    static let soon: Duration = .seconds(600)
+
+    let began: ContinuousClock.Instant
+    /// Whether what isn't wanted is to go.
+    let isComplete: Bool
+    /// Sets that are still to be read, the one that is being read first.
+    private(set) var remaining = NftablesSet.allCases
+    /// Single addresses that the kernel has.
+    private(set) var found = 0
+    /// Those of them that are wanted.
+    private var seen = 0
+    /// The ends of those of them that come soon.
+    private var soonOver: [ContinuousClock.Instant] = []
+    /// Those that are wanted until another time.
+    private(set) var misdated = 0
+    /// Those that aren't wanted.
+    private(set) var surplus = 0
+    /// Whether a set changed while it was read.
+    private(set) var isInterrupted = false
+    private var elements: [NftablesElement] = []
+    private(set) var ranges: [Address.Family: [TimedRange]] = [:]
+
+    init(now: ContinuousClock.Instant, wanted: WantedSet) {
+        began = now
+        isComplete = wanted.isComplete(now)
+    }
+
+    /// What to read next; `nil` when all was read.
+    var request: NftablesReader.Request? {
+        guard let set = remaining.first else { return nil }
+        return isBegun ? .goOn(set) : .begin(set)
+    }
+
+    private var isBegun = false
+
+    /// Takes one page.
+    ///
+    /// - Parameter work: Hears of each address whose element must go or have another end.
+    mutating func take(_ page: NftablesReader.Page, wanted: WantedSet, now: ContinuousClock.Instant, work: inout NftablesWork) {
+        guard page.set == remaining.first else { return }
+        if page.isInterrupted { isInterrupted = true }
+        if page.set.hasIntervals {
+            elements += page.elements
+            if page.isLast { ranges[page.set.family] = NftablesElement.ranges(elements, page.set.family) }
+        } else {
+            for element in page.elements { look(at: element, in: page.set, wanted, now, &work) }
+        }
+        isBegun = !page.isLast
+        guard page.isLast else { return }
+        elements = []
+        remaining.removeFirst()
+    }
+
+    private mutating func look(
+        at element: NftablesElement, in set: NftablesSet, _ wanted: WantedSet, _ now: ContinuousClock.Instant, _ work: inout NftablesWork
+    ) {
+        guard let address = Address(element.number, set.family) else { return }
+        found += 1
+        guard wanted.contains(address) else {
+            if work.contains(address) { return }
+            surplus += 1
+            if isComplete { work.append(address, mayBeThere: true) }
+            return
+        }
+        let end = wanted.end(of: address)
+        if let end {
+            // Its time is over already: the kernel was about to end it.
+            guard end > now else { return }
+            if end < began + NftablesComparison.soon { soonOver.append(end) }
+        }
+        seen += 1
+        if !NftablesComparison.agree(element.end, end) {
+            misdated += 1
+            work.append(address, mayBeThere: true)
+        }
+    }
+
+    static func agree(_ a: ContinuousClock.Instant?, _ b: ContinuousClock.Instant?) -> Bool {
+        switch (a, b) {
+        case (nil, nil): true
+        case (let a?, let b?): (min(a, b)..<max(a, b)).duration <= tolerance
+        default: false
+        }
+    }
+
+    /// How many wanted single addresses the kernel lacks, when all was read.
+    func lacking(_ wanted: WantedSet, now: ContinuousClock.Instant) -> Int {
+        let over = soonOver.count { $0 <= now }
+        return wanted.countOfSingles(lastingAt: now) - (seen - over)
+    }
+}
+
+extension Range<ContinuousClock.Instant> {
+    fileprivate var duration: Duration { lowerBound.duration(to: upperBound) }
+}
+
+extension WantedSet {
+    /// Whether what isn't wanted isn't banned for certain.
+    func isComplete(_ now: ContinuousClock.Instant) -> Bool { completeFrom.map { $0 <= now } ?? false }
+
+    /// Looks at each of them: 5 ms for a million.
+    func countOfSingles(lastingAt now: ContinuousClock.Instant) -> Int {
+        addresses.count { address in address.isSingle && end(of: address).map { $0 > now } ?? true }
+    }
+}

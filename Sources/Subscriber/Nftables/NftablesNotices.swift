@@ -1,0 +1,60 @@
+// Stage 3, enforcement: what the kernel tells of changes that others make to the table.
+
+import CNetfilter
+import Daemon
+import Glibc
+
+/// Hears of changes that others make to the table.
+struct NftablesNotices: ~Copyable {
+    enum Notice: Hashable, Sendable {
+        /// The table, or something in it, was changed.
+        case changed
+        /// Notices were lost, so that this may have been.
+        case lost
+    }
+
+    private let socket: NetlinkSocket
+    private let buffer: UnsafeMutableRawBufferPointer
+
+    /// Room for some thousand notices: programs that load a list of addresses cause one for each.
+    private static let room: Int32 = 4 << 20
+    /// Datagrams taken in one turn of the loop.
+    private static let mostInTurn = 256
+
+    /// - Parameter port: Whose changes are not told.
+    init(exceptThoseOf port: UInt32) throws(SystemError) {
+        let socket = try NetlinkSocket()
+        try socket.reserve(receiving: NftablesNotices.room)
+        try socket.followChanges(exceptThoseOf: port)
+        self.socket = socket
+        buffer = .allocate(byteCount: NetlinkSocket.longestPart, alignment: Int(MNL_ALIGNTO))
+    }
+
+    deinit { buffer.deallocate() }
+
+    var descriptor: Int32 { socket.descriptor }
+
+    /// Takes what is there; what it leaves keeps the descriptor readable.
+    ///
+    /// - Returns: `nil` when nothing that was heard is about the table.
+    func next() throws(SystemError) -> Notice? {
+        var notice: Notice?
+        for _ in 0..<NftablesNotices.mostInTurn {
+            do throws(SystemError) {
+                guard let count = try socket.receive(into: buffer) else { return notice }
+                let messages = NetlinkMessageSequence(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                if notice == nil, messages.contains(where: NftablesNotices.isAboutTable) { notice = .changed }
+            } catch {
+                guard error.code == ENOBUFS else { throw error }
+                notice = .lost
+            }
+        }
+        return notice
+    }
+
+    /// The first attribute of all that nf_tables tells of tables, chains, rules, sets, elements and objects is the table's name.
+    private static func isAboutTable(_ message: NetlinkMessage) -> Bool {
+        guard let type = message.tablesType, type != NFT_MSG_NEWGEN.rawValue, message.family == UInt8(NFPROTO_INET) else { return false }
+        return message.attributes.contains { $0.type == NFTA_TABLE_NAME.rawValue && $0.is(NftablesTable.name) }
+    }
+}
