@@ -75,7 +75,9 @@ let package = Package(
         program("fail2ban-cluster", ["Operator"]),
 
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
-        .target(name: "TestSupport", dependencies: ["Wire", "ZeroMQ", "CNamespaces", subprocess], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Wire", "ZeroMQ", "CNamespaces", subprocess], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("WireTests", ["Wire"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         .executableTarget(name: "SampleDaemon", dependencies: ["Daemon"], path: "Tests/SampleDaemon", swiftSettings: settings),
