@@ -12,6 +12,10 @@ struct NftablesPathTests {
     private static let friend = "203.0.113.67"
     private static let friend6 = "2001:db8:bad::67"
 
+    private static let loadOthersRules = ["firewalld", "docker"].map {
+        "nft -f \(Lab.repository)/Tests/EndToEndTests/Rulesets/\($0).nft"
+    }.joined(separator: "; ")
+
     /// web1 has the publisher; web2 enforces, and has a server on port 80 and a published port 8080 of a container, which is web3; the
     /// attacker and a friend knock from web4.
     private func withFirewalledHost(_ body: (_ web1: LabHost, _ web2: LabHost, _ web4: LabHost) async throws -> Void) async throws {
@@ -22,10 +26,10 @@ struct NftablesPathTests {
                 """
                 ip link add docker0 type veth peer name eth1 netns \(prefix)3
                 ip address add 172.17.0.1/16 dev docker0; ip link set docker0 up
+                ip address add fe80::2/64 dev eth0 nodad
                 ip route add 203.0.113.0/24 via 192.0.2.4; ip route add 2001:db8:bad::/64 via 2001:db8::4
                 echo 1 > /proc/sys/net/ipv4/ip_forward
-                nft -f \(Lab.repository)/Tests/EndToEndTests/Rulesets/firewalld.nft
-                nft -f \(Lab.repository)/Tests/EndToEndTests/Rulesets/docker.nft
+                \(Self.loadOthersRules)
                 cd \(web2.folder); exec python3 -m http.server --bind :: 80 > /dev/null 2>&1 &
                 """)
             try await web3.shell(
@@ -35,6 +39,7 @@ struct NftablesPathTests {
                 """)
             try await web4.shell(
                 """
+                ip address add fe80::4/64 dev eth0 nodad
                 for address in \(Self.attacker) \(Self.friend); do ip address add $address/32 dev lo; done
                 for address in \(Self.attacker6) \(Self.friend6); do ip address add $address/128 dev lo nodad; done
                 """)
@@ -114,8 +119,8 @@ struct NftablesPathTests {
             try await web2.stop()
             try await awaitRefusal(of: web4)
             try await web2.start()
-            // Whoever flushes everything, as a restart of nftables.service does.
-            try await web2.shell("nft flush ruleset")
+            // Whoever flushes everything and loads other rules, as a restart of nftables.service does.
+            try await web2.shell("nft flush ruleset; \(Self.loadOthersRules)")
             try await awaitRefusal(of: web4)
 
             #expect(try await web1.execute("fail2ban-cluster", "unban", Self.attacker, Self.attacker6, "-c", web1.configuration).isSuccess)

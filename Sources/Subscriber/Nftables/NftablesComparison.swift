@@ -99,7 +99,7 @@ struct NftablesComparison: Sendable {
     /// How many wanted single addresses the kernel lacks, when all was read.
     func lacking(_ wanted: WantedSet, now: ContinuousClock.Instant) -> Int {
         let over = soonOver.count { $0 <= now }
-        return wanted.countOfSingles(lastingAt: now) - (seen - over)
+        return wanted.count(lastingAt: now, where: \.isSingle) - (seen - over)
     }
 }
 
@@ -110,9 +110,4 @@ extension Range<ContinuousClock.Instant> {
 extension WantedSet {
     /// Whether what isn't wanted isn't banned for certain.
     func isComplete(_ now: ContinuousClock.Instant) -> Bool { completeFrom.map { $0 <= now } ?? false }
-
-    /// Looks at each of them: 5 ms for a million.
-    func countOfSingles(lastingAt now: ContinuousClock.Instant) -> Int {
-        addresses.count { address in address.isSingle && end(of: address).map { $0 > now } ?? true }
-    }
 }

@@ -18,8 +18,8 @@ struct NftablesNotices: ~Copyable {
 
     /// Room for some thousand notices: programs that load a list of addresses cause one for each.
     private static let room: Int32 = 4 << 20
-    /// Datagrams taken in one turn of the loop.
-    private static let mostInTurn = 256
+    /// Datagrams taken in one turn of the loop, in 10 ms at most: enough for all that one transaction of a hundred thousand changes says.
+    private static let mostInTurn = 4096
 
     /// - Parameter port: Whose changes are not told.
     init(exceptThoseOf port: UInt32) throws(SystemError) {

@@ -34,7 +34,7 @@ struct NftablesLoadTests {
             let announced = began.duration(to: .now)
             var longest = Duration.zero
             let writing = ContinuousClock.now
-            while !table.isIdleAtWriting {
+            while !table.enforcer.isWritten {
                 let turn = ContinuousClock.now
                 table.enforcer.advance(wanted: table.wanted, now: turn)
                 longest = max(longest, turn.duration(to: .now))
@@ -71,7 +71,7 @@ struct NftablesLoadTests {
             let table = try TableUnderTest()
             try table.settle()
             for address in try Self.many(Self.bans) { try table.announce(address) }
-            try table.run(until: "all are there", within: .seconds(120)) { table.isIdleAtWriting }
+            try table.run(until: "all are there", within: .seconds(120)) { table.enforcer.isWritten }
             // What another program keeps: 100,000 intervals.
             let foreign = try (0..<100_000).map {
                 try #require(Address(ipv4: 0x4000_0000 + UInt32($0) * 1024, prefixLength: 24)).description

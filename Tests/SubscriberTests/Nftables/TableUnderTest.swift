@@ -105,16 +105,11 @@ final class TableUnderTest {
 
     /// Until the kernel was compared and agreed, and nothing is under way.
     func settle(sourceLocation: SourceLocation = #_sourceLocation) throws {
-        try run(until: "it settles", sourceLocation: sourceLocation) { enforcer.isSettled && isIdle }
+        try run(until: "it settles", sourceLocation: sourceLocation) { enforcer.isSettled && enforcer.isWritten }
     }
-
-    /// Whether all that was announced is written: the enforcer could end.
-    var isIdleAtWriting: Bool { enforcer.isWritten }
 
     /// Takes the notices of what others did.
     func settleNotices() { for _ in 0..<1000 { turn(upTo: .milliseconds(1)) } }
-
-    private var isIdle: Bool { enforcer.deadline.map { $0 > .now + .seconds(1) } ?? false }
 
     /// Changes the table as the enforcer does, but behind its back.
     func meddle(_ writes: [NftablesWrite]) throws {
