@@ -48,8 +48,8 @@ final class TableUnderTest {
     /// The publisher's clock goes on.
     private var elapsed: Int64 { start.duration(to: .now).milliseconds }
 
-    /// A ban from now on.
-    func ban(_ text: String, for duration: Duration? = .seconds(600)) throws {
+    /// A ban from now on; ten hours, so that a busy machine's minute shows in no hour.
+    func ban(_ text: String, for duration: Duration? = .seconds(36_000)) throws {
         var event = try SubscriberTests.ban(text)
         event.end = duration.map { .at(publisherStart.advanced(byMilliseconds: elapsed + $0.milliseconds)) } ?? .permanent
         apply(event)
