@@ -32,10 +32,17 @@ struct NetlinkSocket: ~Copyable, @unchecked Sendable {
 
     deinit { mnl_socket_close(handle) }
 
-    /// Gives the socket room for `bytes` on the way to the kernel and back, beyond the system's limit (socket(7), SO_SNDBUFFORCE).
+    /// Gives the socket room for `bytes` on the way to the kernel and back, beyond the system's limit (socket(7), SO_SNDBUFFORCE). Where the
+    /// container may not exceed that, it gets as much as the limit allows.
     func reserve(sending: Int32 = 0, receiving: Int32 = 0) throws(SystemError) {
-        for (option, bytes) in [(SO_SNDBUFFORCE, sending), (SO_RCVBUFFORCE, receiving)] where bytes > 0 {
-            try set(SOL_SOCKET, option, bytes, "give a netlink socket room for \(bytes) bytes")
+        for (option, bounded, bytes) in [(SO_SNDBUFFORCE, SO_SNDBUF, sending), (SO_RCVBUFFORCE, SO_RCVBUF, receiving)] where bytes > 0 {
+            let attempt = "give a netlink socket room for \(bytes) bytes"
+            do throws(SystemError) {
+                try set(SOL_SOCKET, option, bytes, attempt)
+            } catch {
+                guard error.code == EPERM else { throw error }
+                try set(SOL_SOCKET, bounded, bytes, attempt)
+            }
         }
     }
 

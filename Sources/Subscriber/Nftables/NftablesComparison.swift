@@ -28,10 +28,13 @@ struct NftablesComparison: Sendable {
     private(set) var misdated = 0
     /// Those that aren't wanted.
     private(set) var surplus = 0
-    /// Whether a set changed while it was read.
-    private(set) var isInterrupted = false
+    /// Addresses of which something was announced since it began, and those that were written to the kernel.
+    private var announced = 0
+    private var written = 0
     private var elements: [NftablesElement] = []
+    /// What the interval sets have, but for those that were written to meanwhile.
     private(set) var ranges: [Address.Family: [TimedRange]] = [:]
+    private var rewritten: Set<Address.Family> = []
 
     init(now: ContinuousClock.Instant, wanted: WantedSet) {
         began = now
@@ -46,15 +49,30 @@ struct NftablesComparison: Sendable {
 
     private var isBegun = false
 
+    /// Something is wanted now, or isn't any more, or until another time.
+    mutating func noteChange() { announced += 1 }
+
+    /// This goes to the kernel while its sets are read.
+    mutating func note(_ write: NftablesWrite) {
+        switch write {
+        case .table: break
+        case .addresses(let changes): written += changes.count
+        case .ranges(let family, _), .allRanges(let family, _):
+            rewritten.insert(family)
+            ranges[family] = nil
+        }
+    }
+
     /// Takes one page.
     ///
     /// - Parameter work: Hears of each address whose element must go or have another end.
     mutating func take(_ page: NftablesReader.Page, wanted: WantedSet, now: ContinuousClock.Instant, work: inout NftablesWork) {
         guard page.set == remaining.first else { return }
-        if page.isInterrupted { isInterrupted = true }
         if page.set.hasIntervals {
             elements += page.elements
-            if page.isLast { ranges[page.set.family] = NftablesElement.ranges(elements, page.set.family) }
+            if page.isLast, !rewritten.contains(page.set.family) {
+                ranges[page.set.family] = NftablesElement.ranges(elements, page.set.family)
+            }
         } else {
             for element in page.elements { look(at: element, in: page.set, wanted, now, &work) }
         }
@@ -75,14 +93,14 @@ struct NftablesComparison: Sendable {
             if isComplete { work.append(address, mayBeThere: true) }
             return
         }
-        let end = wanted.end(of: address)
+        let end = wanted.kernelEnd(of: address, now: now)
         if let end {
             // Its time is over already: the kernel was about to end it.
             guard end > now else { return }
             if end < began + NftablesComparison.soon { soonOver.append(end) }
         }
         seen += 1
-        if !NftablesComparison.agree(element.end, end) {
+        if !NftablesComparison.agree(element.end, end), !work.contains(address) {
             misdated += 1
             work.append(address, mayBeThere: true)
         }
@@ -96,7 +114,14 @@ struct NftablesComparison: Sendable {
         }
     }
 
-    /// How many wanted single addresses the kernel lacks, when all was read.
+    /// Whether so many that seem to lack, or were told twice, may come from what changed meanwhile: an address that was announced, or one that
+    /// the kernel passed over for one that was written, since it finds its place in a hash set again by counting.
+    func explains(lacking: Int) -> Bool { abs(lacking) <= announced + written }
+
+    /// Whether so many that had another end, or were too many, may be those of which something was announced meanwhile.
+    func explains(wrong: Int) -> Bool { wrong <= announced }
+
+    /// How many wanted single addresses the kernel lacks, when all was read; negative when it told some twice.
     func lacking(_ wanted: WantedSet, now: ContinuousClock.Instant) -> Int {
         let over = soonOver.count { $0 <= now }
         return wanted.count(lastingAt: now, where: \.isSingle) - (seen - over)

@@ -14,8 +14,9 @@ import Wire
 struct NftablesDialogue: Sendable {
     /// Between a comparison that found something and the next.
     static let confirmation: Duration = .seconds(5)
-    /// Comparisons in a row that say nothing for certain, since something changed meanwhile, before all is told again.
-    static let mostInconclusive = 3
+    /// Comparisons in a row in which wanted addresses seem to lack, before all are told again: one is not enough, since the kernel passes over
+    /// some while it enlarges a hash set or clears away what ended; more, when it may be by what changed meanwhile.
+    static let doubts = (few: 1, many: 3)
     /// The pause when a person must do something first.
     static let slowPause: Duration = .seconds(30)
     /// Failures in a row from which on one is called persistent.
@@ -30,13 +31,14 @@ struct NftablesDialogue: Sendable {
     /// When the table is to be written, with its sets and rules; `nil` when it is there.
     private var tableDue: ContinuousClock.Instant?
     private var makesAnew = false
+    /// Whether someone else changed the table while it was being written, perhaps after that was done.
+    private var isOutdated = false
     private var comparisonDue: ContinuousClock.Instant?
     /// The wanted set's ``WantedSet/completeFrom`` for which it was compared.
     private var comparedFor: ContinuousClock.Instant?
-    /// Whether something is wanted, or isn't any more, since the comparison began. What that corrects itself changes nothing for it.
-    private var isDisturbed = false
-    private var inconclusive = 0
-    /// Whether the last comparison found nothing to do.
+    /// Comparisons in a row in which addresses seemed to lack.
+    private var doubts = 0
+    /// Whether the last comparison found nothing to do, as far as could be told beside what changed meanwhile.
     private var agreed = false
     /// Whether someone else changed the table since the last comparison.
     private var wasChanged = false
@@ -77,7 +79,7 @@ struct NftablesDialogue: Sendable {
     // MARK: What comes in
 
     mutating func take(_ change: WantedSet.Change) {
-        isDisturbed = true
+        comparison?.noteChange()
         if change.address.isSingle {
             work.append(change.address, mayBeThere: change.kind != .banned)
         } else {
@@ -90,6 +92,7 @@ struct NftablesDialogue: Sendable {
     /// Someone else changed the table, or may have.
     mutating func noticed(now: ContinuousClock.Instant) {
         wasChanged = true
+        if case .table = underWay { isOutdated = true }
         tableDue = tableDue ?? now
     }
 
@@ -102,13 +105,13 @@ struct NftablesDialogue: Sendable {
         restsUntil = nil
         if underWay == nil, let write = nextWrite(wanted, now) {
             underWay = write
+            comparison?.note(write)
             return .write(write)
         }
         if comparison == nil, isComparisonDue(wanted, now) {
             comparison = NftablesComparison(now: now, wanted: wanted)
             comparisonDue = nil
             comparedFor = wanted.completeFrom.flatMap { $0 <= now ? $0 : nil }
-            isDisturbed = false
         }
         if !isReading, let request = comparison?.request {
             isReading = true
@@ -157,7 +160,8 @@ struct NftablesDialogue: Sendable {
     private mutating func succeeded(_ write: NftablesWrite, _ took: Duration, _ now: ContinuousClock.Instant) -> [Notice] {
         switch write {
         case .table:
-            tableDue = nil
+            tableDue = isOutdated ? now : nil
+            isOutdated = false
             makesAnew = false
             comparisonDue = now
             // What was read of a table that may be another one now.
@@ -196,6 +200,7 @@ struct NftablesDialogue: Sendable {
     ) -> [Notice] {
         agreed = false
         tableDue = now
+        if error.nftablesObstacle == .gone { wasChanged = true }
         let next = pause.next(using: &random)
         // The first time at once: someone has just removed the table, or the kernel has just ended something.
         restsUntil = now + (error.nftablesObstacle == .person ? NftablesDialogue.slowPause : pause.failures == 1 ? .zero : next)
@@ -234,22 +239,20 @@ struct NftablesDialogue: Sendable {
     private mutating func compared(
         _ comparison: NftablesComparison, _ wanted: WantedSet, _ now: ContinuousClock.Instant
     ) -> [Notice] {
-        let isCertain = !isDisturbed && !comparison.isInterrupted
         let rejected = work.rejected.count { wanted.contains($0) }
         let lacking = comparison.lacking(wanted, now: now) - rejected
-        if lacking == 0 {
-            inconclusive = 0
-        } else if isCertain || inconclusive >= NftablesDialogue.mostInconclusive {
-            inconclusive = 0
+        let isExplained = comparison.explains(lacking: lacking)
+        doubts = lacking == 0 ? 0 : doubts + 1
+        let tellsAll = doubts > (wasChanged ? 0 : isExplained ? NftablesDialogue.doubts.many : NftablesDialogue.doubts.few)
+        if tellsAll {
+            doubts = 0
             work.appendAll(of: wanted)
-        } else {
-            inconclusive += 1
         }
-        // Ranges that changed while they were read are read again.
         let differing = prefixes.take(comparison.ranges, wanted: wanted, isComplete: comparison.isComplete, now: now)
         let toLift = comparison.isComplete ? comparison.surplus : 0
         hasUnexplained = comparison.surplus > toLift || prefixes.hasUnexplained
-        agreed = lacking == 0 && comparison.misdated == 0 && toLift == 0 && differing == 0 && !comparison.isInterrupted
+        let isRight = comparison.explains(wrong: comparison.misdated + toLift)
+        agreed = isExplained && isRight && differing == 0
 
         let effort = NftablesDialogue.effort(ofReading: comparison.found)
         comparisonDue = now + (agreed ? max(reconcile, effort * 1000) : max(NftablesDialogue.confirmation, effort * 20))
@@ -265,9 +268,10 @@ struct NftablesDialogue: Sendable {
             wasChanged = false
         }
         let outcome = Outcome(
-            found: comparison.found, lacking: isCertain ? lacking : 0, misdated: comparison.misdated, surplus: toLift, ranges: differing)
+            found: comparison.found, lacking: tellsAll && !isExplained ? lacking : 0, misdated: isRight ? 0 : comparison.misdated,
+            surplus: isRight ? 0 : toLift, ranges: differing)
         if !hasCompared { return [.connected(outcome, took: comparison.began.duration(to: now))] }
         if wasChanged { return [.repaired(outcome)] }
-        return outcome.isEmpty || !isCertain ? [] : [.corrected(outcome)]
+        return outcome.isEmpty ? [] : [.corrected(outcome)]
     }
 }

@@ -4,11 +4,11 @@ import CNetfilter
 import Daemon
 import Wire
 
-/// A single address, and how long it is banned from the time at which that was computed.
+/// A single address that is banned until `end`.
 struct TimedAddress: Hashable, Sendable {
     var address: Address
-    /// Milliseconds, at least 1; `nil` until it is lifted.
-    var rest: UInt64?
+    /// `nil`: until it is lifted.
+    var end: ContinuousClock.Instant?
 }
 
 /// Writes elements to be added or deleted, up to 1,000 in a message.
@@ -20,25 +20,25 @@ struct NftablesElementWriter {
 
     private let deed: Deed
     private let set: NftablesSet
+    /// When it is written: timeouts count from then.
+    private let now: ContinuousClock.Instant
 
-    init(_ deed: Deed, in set: NftablesSet) {
+    init(_ deed: Deed, in set: NftablesSet, now: ContinuousClock.Instant) {
         self.deed = deed
         self.set = set
+        self.now = now
     }
 
     func append(_ addresses: some RandomAccessCollection<TimedAddress>, to messages: inout NetlinkMessages) {
-        append(addresses, to: &messages) { message, element in
-            put(element.address.number, rest: element.rest, flags: 0, message)
-        }
+        append(addresses, to: &messages) { message, element in put(element.address.number, until: element.end, message) }
     }
 
-    func append(_ ranges: some RandomAccessCollection<TimedRange>, now: ContinuousClock.Instant, to messages: inout NetlinkMessages) {
+    func append(_ ranges: some RandomAccessCollection<TimedRange>, to messages: inout NetlinkMessages) {
         append(ranges, perElement: 2, to: &messages) { message, range in
-            // One that ends now is added all the same, so that the next message can delete it.
-            put(range.first, rest: range.end.map { UInt64(max(1, now.duration(to: $0).milliseconds)) }, flags: 0, message)
+            put(range.first, until: range.end, message)
             // An interval is its first address, and the first one behind it, if there is any.
             guard range.last < set.family.lastNumber else { return }
-            put(range.last + 1, rest: nil, flags: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue), message)
+            put(range.last + 1, until: nil, flags: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue), message)
         }
     }
 
@@ -61,10 +61,15 @@ struct NftablesElementWriter {
         }
     }
 
-    private func put(_ number: UInt128, rest: UInt64?, flags: UInt32, _ message: UnsafeMutablePointer<nlmsghdr>) {
+    private func put(
+        _ number: UInt128, until end: ContinuousClock.Instant?, flags: UInt32 = 0, _ message: UnsafeMutablePointer<nlmsghdr>
+    ) {
         message.nest(NFTA_LIST_ELEM) {
             if flags != 0 { message.put(NFTA_SET_ELEM_FLAGS, flags) }
-            if let rest, deed == .add { message.put(NFTA_SET_ELEM_TIMEOUT, rest) }
+            if let end, deed == .add {
+                // One that is over by now is added all the same: it is nothing that others of its transaction should fail for.
+                message.put(NFTA_SET_ELEM_TIMEOUT, UInt64(max(now.duration(to: end), NftablesTimeout.shortest).milliseconds))
+            }
             message.nest(NFTA_SET_ELEM_KEY) {
                 // Of a number in network byte order, the last bytes are those of the address.
                 withUnsafeBytes(of: number.bigEndian) { bytes in

@@ -86,7 +86,7 @@ final class NftablesEnforcer: Enforcer {
     private func receive(_ wanted: WantedSet, _ now: ContinuousClock.Instant) {
         guard let kernel else { return }
         do throws(SystemError) {
-            if try kernel.notices.next() != nil { dialogue.noticed(now: now) }
+            if try kernel.notices.next() { dialogue.noticed(now: now) }
         } catch {
             log.warning("\(error); it is opened anew")
             self.kernel = nil
@@ -134,7 +134,7 @@ final class NftablesEnforcer: Enforcer {
         let notices: NftablesNotices
 
         init() throws(SystemError) {
-            let (writer, reader) = (try NftablesWriter(), try NftablesReader())
+            let (writer, reader) = (try NftablesWriter(), NftablesReader())
             self.writer = writer
             notices = try NftablesNotices(exceptThoseOf: writer.port)
             writing = try WorkThread { write in

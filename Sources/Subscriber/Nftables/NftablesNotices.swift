@@ -6,13 +6,6 @@ import Glibc
 
 /// Hears of changes that others make to the table.
 struct NftablesNotices: ~Copyable {
-    enum Notice: Hashable, Sendable {
-        /// The table, or something in it, was changed.
-        case changed
-        /// Notices were lost, so that this may have been.
-        case lost
-    }
-
     private let socket: NetlinkSocket
     private let buffer: UnsafeMutableRawBufferPointer
 
@@ -34,22 +27,25 @@ struct NftablesNotices: ~Copyable {
 
     var descriptor: Int32 { socket.descriptor }
 
+    /// By which the kernel knows it.
+    var port: UInt32 { socket.port }
+
     /// Takes what is there; what it leaves keeps the descriptor readable.
     ///
-    /// - Returns: `nil` when nothing that was heard is about the table.
-    func next() throws(SystemError) -> Notice? {
-        var notice: Notice?
+    /// - Returns: whether the table, or something in it, was changed, or may have been since notices were lost.
+    func next() throws(SystemError) -> Bool {
+        var wasChanged = false
         for _ in 0..<NftablesNotices.mostInTurn {
             do throws(SystemError) {
-                guard let count = try socket.receive(into: buffer) else { return notice }
+                guard let count = try socket.receive(into: buffer) else { return wasChanged }
                 let messages = NetlinkMessageSequence(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                if notice == nil, messages.contains(where: NftablesNotices.isAboutTable) { notice = .changed }
+                wasChanged = wasChanged || messages.contains(where: NftablesNotices.isAboutTable)
             } catch {
                 guard error.code == ENOBUFS else { throw error }
-                notice = .lost
+                wasChanged = true
             }
         }
-        return notice
+        return wasChanged
     }
 
     /// The first attribute of all that nf_tables tells of tables, chains, rules, sets, elements and objects is the table's name.

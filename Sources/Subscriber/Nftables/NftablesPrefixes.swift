@@ -4,7 +4,8 @@ import Wire
 
 /// The prefixes that are wanted and the ranges that enforce them.
 ///
-/// A change of one prefix touches the ranges around it only: they are computed anew, and compared with those that the kernel has.
+/// All ranges of a family are computed anew, and compared with those that the kernel has: a change of one prefix touches only those around
+/// it. Prefixes are few, and many changes are one computation.
 struct NftablesPrefixes: Sendable {
     /// Ranges that go and come in one transaction, and those that must change at once with the last of them.
     static let most = 2000
@@ -100,7 +101,7 @@ struct NftablesPrefixes: Sendable {
 
     /// Takes what the kernel really has.
     ///
-    /// - Returns: how many ranges must go or come.
+    /// - Returns: how many ranges must go or come for which no change waits.
     mutating func take(_ ranges: [Address.Family: [TimedRange]], wanted: WantedSet, isComplete: Bool, now: ContinuousClock.Instant) -> Int {
         var differing = 0
         for (family, found) in ranges {
@@ -111,9 +112,9 @@ struct NftablesPrefixes: Sendable {
                 half.unexplained = isComplete ? [] : half.kernel.filter { !own.contains($0) }
                 let target = NftablesPrefixes.target(half.wanted, half.unexplained, wanted, now)
                 let difference = RangeChange.changes(from: half.kernel, to: target).reduce(0) { $0 + $1.count }
+                differing += half.isDirty ? 0 : difference
                 half.isDirty = difference > 0
                 half.isKnown = true
-                differing += difference
             }
         }
         return differing
@@ -133,7 +134,7 @@ struct NftablesPrefixes: Sendable {
     private static func target(
         _ prefixes: Set<Address>, _ others: [TimedRange], _ wanted: WantedSet, _ now: ContinuousClock.Instant
     ) -> [TimedRange] {
-        let ranges = prefixes.lazy.filter { wanted.contains($0) }.map { TimedRange($0, until: wanted.end(of: $0)) }
+        let ranges = prefixes.lazy.filter { wanted.contains($0) }.map { TimedRange($0, until: wanted.kernelEnd(of: $0, now: now)) }
         return TimedRange.disjoint((Array(ranges) + others).filter { $0.lasts(at: now) })
     }
 

@@ -43,15 +43,20 @@ struct NftablesWork: Sendable {
             var changes = NftablesWrite.AddressChanges()
             while changes.count < size, let address = waiting.popFirst() {
                 let mayBeThere = former.remove(address) != nil
-                if let rest = wanted.rest(of: address, now: now) {
-                    let timed = TimedAddress(address: address, rest: rest.milliseconds)
+                let end = wanted.kernelEnd(of: address, now: now)
+                if wanted.contains(address), end.map({ $0 > now }) ?? true {
+                    let timed = TimedAddress(address: address, end: end)
                     if mayBeThere { changes.moved.append(timed) } else { changes.bans.append(timed) }
                 } else if mayBeThere {
                     changes.lifted.append(address)
                 }
             }
             if changes.count > 0 { return changes }
-            guard takePortion(of: wanted) else { return nil }
+            guard takePortion(of: wanted) else {
+                // After a million, not the memory for a million more.
+                former = []
+                return nil
+            }
         }
     }
 
@@ -77,7 +82,11 @@ struct NftablesWork: Sendable {
             size = 1
             return address
         }
-        for address in addresses { append(address, mayBeThere: true) }
+        // Also one that was announced again meanwhile, and waits as if it were new.
+        for address in addresses {
+            former.insert(address)
+            waiting.append(address)
+        }
         if isSuspect { size = max(1, addresses.count / 2) }
         return nil
     }
@@ -88,18 +97,19 @@ struct NftablesWork: Sendable {
 }
 
 extension WantedSet {
-    struct Rest: Hashable {
-        /// At least 1; `nil` until it is lifted.
-        var milliseconds: UInt64?
+    /// When the kernel is to end the ban of a wanted address; `nil` when it stays until it is lifted, or longer than the kernel can count.
+    func kernelEnd(of address: Address, now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        end(of: address).flatMap { $0 < now + NftablesTimeout.longest ? $0 : nil }
     }
+}
 
-    /// How long it is still to be banned; `nil` when it is not, or its time is just over.
-    func rest(of address: Address, now: ContinuousClock.Instant) -> Rest? {
-        guard contains(address) else { return nil }
-        guard let end = end(of: address) else { return Rest(milliseconds: nil) }
-        let milliseconds = now.duration(to: end).milliseconds
-        return milliseconds > 0 ? Rest(milliseconds: UInt64(milliseconds)) : nil
-    }
+/// What the kernel can keep as the timeout of an element.
+enum NftablesTimeout {
+    /// A tick of the slowest kernels (HZ = 100): older ones take less than a tick as no timeout at all.
+    static let shortest: Duration = .milliseconds(10)
+    /// A hundred years. More than 584 years are refused with ERANGE (net/netfilter/nf_tables_api.c, nf_msecs_to_jiffies64), and with one
+    /// such element all others of its transaction.
+    static let longest: Duration = .seconds(100 * 365 * 86_400)
 }
 
 extension Address {

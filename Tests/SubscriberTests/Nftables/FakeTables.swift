@@ -19,6 +19,11 @@ struct FakeTables {
     var refusals: [Int32] = []
     /// Addresses that it does not take.
     var poison: Set<Address> = []
+    /// It takes no timeouts of 2^64 ns and more.
+    private static func isTooLate(_ end: ContinuousClock.Instant?) -> Bool {
+        end.map { $0 >= start + .milliseconds(18_446_744_073_709) } ?? false
+    }
+
     /// Whether adding an element again moves its end: newer kernels.
     var movesEnds = false
     /// Whether the table is there in a form that can't be changed.
@@ -43,10 +48,13 @@ struct FakeTables {
             (isThere, isOdd) = (true, false)
         case .addresses(let changes):
             let all = changes.bans.map(\.address) + changes.moved.map(\.address) + changes.lifted
-            if !poison.isDisjoint(with: all) { return .failure(SystemError("change nftables", code: ERANGE)) }
+            let ends = (changes.bans + changes.moved).map(\.end)
+            if !poison.isDisjoint(with: all) || ends.contains(where: FakeTables.isTooLate) {
+                return .failure(SystemError("change nftables", code: ERANGE))
+            }
             for address in changes.lifted { addresses[address] = nil }
-            for moved in changes.moved { addresses[moved.address] = .some(moved.end(now)) }
-            for ban in changes.bans where movesEnds || addresses[ban.address] == nil { addresses[ban.address] = .some(ban.end(now)) }
+            for moved in changes.moved { addresses[moved.address] = .some(moved.end) }
+            for ban in changes.bans where movesEnds || addresses[ban.address] == nil { addresses[ban.address] = .some(ban.end) }
         case .ranges(let family, let changes):
             var some = ranges[family] ?? []
             let removed = Set(changes.flatMap(\.removed).map { [$0.first, $0.last] })
@@ -60,6 +68,7 @@ struct FakeTables {
 
     private mutating func replace(_ family: Address.Family, _ some: [TimedRange]) -> Result<Void, SystemError> {
         let sorted = some.sorted { $0.first < $1.first }
+        if sorted.map(\.end).contains(where: FakeTables.isTooLate) { return .failure(SystemError("change nftables", code: ERANGE)) }
         guard zip(sorted, sorted.dropFirst()).allSatisfy({ $0.last < $1.first }) else {
             return .failure(SystemError("change nftables", code: EEXIST))
         }
@@ -86,10 +95,6 @@ struct FakeTables {
             }
         return .success(NftablesReader.Page(set: set, elements: elements, isLast: true))
     }
-}
-
-extension TimedAddress {
-    fileprivate func end(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? { rest.map { now + .milliseconds(Int64($0)) } }
 }
 
 extension NftablesWrite {
@@ -134,18 +139,27 @@ struct TablesRig {
     mutating func turn() -> ContinuousClock.Instant? {
         for change in wanted.expire(now: now, limit: 1000) { dialogue.take(change) }
         for _ in 0..<10_000 {
-            switch dialogue.next(wanted: wanted, now: now) {
-            case .write(let write):
-                let result = kernel.perform(write, now: now)
-                notices += dialogue.wrote(result, took: .milliseconds(1), wanted: wanted, now: now, using: &random)
-            case .read(let request):
-                let result = kernel.read(request, now: now)
-                notices += dialogue.read(result, wanted: wanted, now: now, using: &random)
-            case .wait(let until): return until
-            }
+            let step = next()
+            if case .wait(let until) = step { return until }
+            carryOut(step)
         }
         Issue.record("it never waits: \(kernel.writes.suffix(3))")
         return nil
+    }
+
+    /// What the dialogue wants next. Until ``carryOut(_:)``, it is under way.
+    mutating func next() -> NftablesDialogue.Step { dialogue.next(wanted: wanted, now: now) }
+
+    mutating func carryOut(_ step: NftablesDialogue.Step) {
+        switch step {
+        case .write(let write):
+            let result = kernel.perform(write, now: now)
+            notices += dialogue.wrote(result, took: .milliseconds(1), wanted: wanted, now: now, using: &random)
+        case .read(let request):
+            let result = kernel.read(request, now: now)
+            notices += dialogue.read(result, wanted: wanted, now: now, using: &random)
+        case .wait: break
+        }
     }
 
     /// Lets time pass, from deadline to deadline.

@@ -79,7 +79,57 @@ import Wire
         #expect(rig.kernel.addresses == [try address("192.0.2.1"): nil, try address("192.0.2.2"): nil])
         #expect(rig.kernel.ranges[.ipv4]?.count == 1)
         #expect(rig.dialogue.isSettled)
-        #expect(rig.notices.contains(.corrected(.init(found: 2, lacking: 1, misdated: 1, surplus: 1, ranges: 1))), "\(rig.notices)")
+        #expect(rig.notices.contains(.corrected(.init(found: 2, misdated: 1, surplus: 1, ranges: 1))), "\(rig.notices)")
+        #expect(rig.notices.contains(.corrected(.init(found: 1, lacking: 1))), "looked at twice: \(rig.notices)")
+    }
+
+    @Test mutating func whatIsAnnouncedWhileTheKernelIsReadIsNoDifference() throws {
+        try rig.ban("192.0.2.1", "192.0.2.2", "198.51.100.0/24")
+        rig.complete()
+        rig.turn()
+        rig.now += .seconds(300)
+        var number = 0
+        while true {
+            let step = rig.next()
+            if case .wait = step { break }
+            if step.isReading {
+                number += 1
+                try rig.ban("203.0.113.\(number)", "203.0.113.\(number * 32)/28")
+                try rig.lift("192.0.2.\(number)")
+            }
+            rig.carryOut(step)
+        }
+        rig.pass(.seconds(1))
+        #expect(rig.dialogue.isSettled)
+        #expect(rig.kernel.writes.dropFirst().allSatisfy { !$0.isTable })
+        #expect(!rig.notices.contains { if case .corrected = $0 { true } else { false } }, "\(rig.notices)")
+        #expect(rig.refused == ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"])
+        #expect(rig.kernel.ranges[.ipv4]?.count == 5)
+        let ranges = rig.kernel.writes.flatMap { write -> [TimedRange] in
+            if case .ranges(_, let changes) = write { changes.flatMap(\.added) } else { [] }
+        }
+        #expect(Set(ranges).count == ranges.count, "none was told twice")
+    }
+
+    @Test mutating func aHostThatNeverRestsIsComparedAtTheIntervalAndNotWithoutEnd() throws {
+        for index in 0..<50 { try rig.ban(try numbered(index).description, for: nil) }
+        rig.complete()
+        rig.turn()
+        var readings = 0
+        for index in 50..<650 {
+            rig.now += .seconds(1)
+            while true {
+                let step = rig.next()
+                if case .wait = step { break }
+                if step.isReading {
+                    readings += 1
+                    try rig.ban(try numbered(index).description, for: nil)
+                }
+                rig.carryOut(step)
+            }
+        }
+        #expect(readings == 2 * NftablesSet.allCases.count)
+        #expect(rig.dialogue.isSettled)
     }
 
     @Test mutating func bansThatEndBetweenAreNoDifference() throws {
@@ -118,6 +168,17 @@ import Wire
         #expect((10...20).contains(rig.kernel.writes.count - before), "\(rig.kernel.writes.count - before)")
     }
 
+    @Test mutating func whatSomeoneChangesWhileTheTableIsWrittenIsPutRightToo() throws {
+        rig.turn()
+        rig.dialogue.noticed(now: rig.now)
+        let step = rig.next()
+        #expect(step == .write(.table(anew: false)))
+        // It may have been before the transaction, or after it.
+        rig.dialogue.noticed(now: rig.now)
+        rig.carryOut(step)
+        #expect(rig.next() == .write(.table(anew: false)))
+    }
+
     @Test mutating func aTableInAnotherFormIsMadeAnew() throws {
         rig.kernel.isOdd = true
         try rig.ban("192.0.2.1")
@@ -140,6 +201,34 @@ import Wire
         try rig.ban("10.0.0.77")
         rig.turn()
         #expect(rig.refused == ["10.0.0.77"])
+    }
+
+    @Test mutating func aBanUntilTheYear9999StaysAndHoldsUpNoOther() throws {
+        rig.turn()
+        try rig.ban("192.0.2.1", "198.51.100.0/24", for: .seconds(8000 * 365 * 86_400))
+        try rig.ban("192.0.2.2", "203.0.113.0/24")
+        rig.turn()
+        #expect(rig.kernel.addresses == [try address("192.0.2.1"): nil, try address("192.0.2.2"): rig.now + .seconds(600)])
+        #expect(rig.kernel.ranges[.ipv4]?.map(\.end) == [nil, rig.now + .seconds(600)])
+        #expect(rig.kernel.writes.count == 3)
+        rig.pass(.seconds(310))
+        #expect(rig.kernel.writes.count == 3, "it is as it should be")
+        #expect(rig.dialogue.isSettled)
+    }
+
+    @Test mutating func aBanThatComesBackWhileItsLiftingFailsGetsItsNewEndAndCanBeLifted() throws {
+        try rig.ban("192.0.2.1", "192.0.2.2", for: .seconds(50))
+        rig.turn()
+        try rig.lift("192.0.2.1", "192.0.2.2")
+        let step = rig.next()
+        rig.kernel.refusals = [EBUSY]
+        try rig.ban("192.0.2.1", "192.0.2.2", for: .seconds(9000))
+        rig.carryOut(step)
+        try rig.lift("192.0.2.2")
+        let before = rig.kernel.writes.count
+        rig.turn()
+        #expect(rig.kernel.addresses == [try address("192.0.2.1"): rig.now + .seconds(9000)])
+        #expect(rig.kernel.writes.count == before + 2, "the table, and then both at once: \(rig.kernel.writes.dropFirst(before))")
     }
 
     @Test mutating func somethingUnknownInTheWayOfARangeIsClearedAway() throws {
@@ -226,4 +315,8 @@ import Wire
         #expect((rig.kernel.ranges[.ipv4] ?? []).map { [$0.first, $0.last] } == expected.map { [$0.first, $0.last] })
         #expect(rig.dialogue.isSettled)
     }
+}
+
+extension NftablesDialogue.Step {
+    fileprivate var isReading: Bool { if case .read = self { true } else { false } }
 }

@@ -234,6 +234,66 @@ struct NftablesEnforcerTests {
         }
     }
 
+    @Test func noticesThatWereLostLeadToAComparison() async throws {
+        try await PrivateNetwork.with {
+            let table = try TableUnderTest()
+            try table.ban("192.0.2.1")
+            try table.ban("192.0.2.2")
+            table.complete()
+            try table.settle()
+            // More notices than the socket holds, and nobody takes them: what is said of the table afterwards is lost.
+            let strangers = try (0..<250_000).map { try numbered($0).description }.joined(separator: ", ")
+            try table.load(
+                "add table inet other; add set inet other some { type ipv4_addr; }; add element inet other some { \(strangers) }")
+            try table.nft("delete element inet fail2ban_cluster addresses4 { 192.0.2.1 }; flush chain inet fail2ban_cluster refuse")
+            let kernel = try #require(table.enforcer.kernel)
+            #expect(try table.droppedNotices(kernel.notices.port) > 0, "they were lost")
+            try table.run(until: "it is as before") {
+                try table.addresses("addresses4") == ["192.0.2.1", "192.0.2.2"]
+                    && table.nft("list", "chain", "inet", "fail2ban_cluster", "refuse").contains("@addresses4")
+            }
+            try table.settle()
+        }
+    }
+
+    @Test func aBanUntilTheYear9999IsInTheKernelBesideOthers() async throws {
+        try await PrivateNetwork.with {
+            let table = try TableUnderTest()
+            for text in ["192.0.2.1", "198.51.100.0/24"] {
+                var event = try ban(text)
+                event.end = .at(.latest)
+                table.apply(event)
+            }
+            try table.ban("192.0.2.2")
+            try table.ban("203.0.113.0/24")
+            table.complete()
+            try table.settle()
+            #expect(try table.elements("addresses4").mapValues { $0.isEmpty } == ["192.0.2.1": true, "192.0.2.2": false])
+            #expect(try table.elements("prefixes4").mapValues { $0.isEmpty } == ["198.51.100.0/24": true, "203.0.113.0/24": false])
+            #expect(table.log.allSatisfy { !$0.hasPrefix("warning") && !$0.hasPrefix("error") }, "\(table.log)")
+        }
+    }
+
+    @Test func thousandsAreMovedAndLiftedInFewTransactionsWhileSomeEnd() async throws {
+        try await PrivateNetwork.with {
+            let table = try TableUnderTest()
+            let all = try (0..<5000).map { try numbered($0).description }
+            for (index, text) in all.enumerated() {
+                try table.ban(text, for: index % 10 == 0 ? .milliseconds(index / 5) : .seconds(36_000))
+            }
+            table.complete()
+            try table.settle()
+            for (index, text) in all.enumerated() where index % 10 != 0 { try table.ban(text, for: .seconds(72_000)) }
+            try table.settle()
+            #expect(try table.elements("addresses4").values.count { $0.contains("expires 19h5") } == 4500)
+            table.announce(try unban("10.0.0.1"))
+            for text in all { table.announce(try unban(text)) }
+            try table.settle()
+            #expect(try table.addresses("addresses4") == [])
+            #expect(table.log.allSatisfy { !$0.hasPrefix("warning") && !$0.hasPrefix("error") }, "\(table.log)")
+        }
+    }
+
     @Test func whatOthersDoToTheirTablesCausesNoWork() async throws {
         try await PrivateNetwork.with {
             let table = try TableUnderTest()
@@ -305,8 +365,8 @@ struct NftablesEnforcerTests {
             try table.settle()
             // By its own port, whose changes are not told.
             try table.meddle([
-                .addresses(.init(bans: [TimedAddress(address: try address("203.0.113.1"), rest: nil)], lifted: [try address("192.0.2.1")])),
-                .addresses(.init(moved: [TimedAddress(address: try address("192.0.2.2"), rest: 90_000)])),
+                .addresses(.init(bans: [TimedAddress(address: try address("203.0.113.1"), end: nil)], lifted: [try address("192.0.2.1")])),
+                .addresses(.init(moved: [TimedAddress(address: try address("192.0.2.2"), end: .now + .seconds(90))])),
                 .allRanges(.ipv4, [TimedRange(try address("203.0.113.0/24"), until: nil)]),
             ])
             try table.run(until: "it is right again") {
@@ -358,10 +418,14 @@ struct NftablesEnforcerTests {
     @Test func theCheckSaysWhatIsThere() async throws {
         try await PrivateNetwork.with {
             #expect(SubscriberCheck.nftables().map(\.severity) == [.note])
+            #expect(SubscriberCheck.leftTable().isEmpty)
             #expect(SubscriberCheck.nftables().first?.text.contains("table inet fail2ban_cluster is not there yet") == true)
             let table = try TableUnderTest()
             try table.settle()
             #expect(SubscriberCheck.nftables().first?.text.contains("table inet fail2ban_cluster is there") == true)
+            // For a subscriber that is to enforce by other means from now on.
+            #expect(SubscriberCheck.leftTable().map(\.severity) == [.warning])
+            #expect(SubscriberCheck.leftTable().first?.hint == "nft delete table inet fail2ban_cluster")
         }
     }
 }

@@ -111,6 +111,19 @@ final class TableUnderTest {
     /// Takes the notices of what others did.
     func settleNotices() { for _ in 0..<1000 { turn(upTo: .milliseconds(1)) } }
 
+    /// How many notices for a socket of netlink the kernel had no room for (proc_pid_net(5), /proc/net/netlink).
+    func droppedNotices(_ port: UInt32) throws -> Int {
+        let file = try #require(fopen("/proc/thread-self/net/netlink", "r"))
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 512)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+            // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode; 12 is NETLINK_NETFILTER.
+            if words.count > 8, words[2] == "\(port)", words[1] == "12" { return Int(words[8]) ?? 0 }
+        }
+        return 0
+    }
+
     /// Changes the table as the enforcer does, but behind its back.
     func meddle(_ writes: [NftablesWrite]) throws {
         let writer = try #require(enforcer.kernel?.writer)
