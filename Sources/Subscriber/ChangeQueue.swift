@@ -34,6 +34,7 @@ struct ChangeQueue: Sendable {
             }
         }
         order.removeAll(keepingCapacity: order.capacity <= 1024)
+        if members.capacity > 1024 { members = [] }
         head = 0
         return nil
     }

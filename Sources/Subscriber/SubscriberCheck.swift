@@ -17,6 +17,7 @@ enum SubscriberCheck {
         if settings.actions.contains(.fail2banClient) {
             findings += client(configuration.general.fail2banClient, settings.jail)
         }
+        findings += settings.actions.contains(.nftables) ? nftables() : leftTable()
         if settings.actions.contains(.exec) { findings += command(settings.execCommand) }
         if !settings.prefixFilter.isEmpty, settings.actions.allSatisfy({ $0 != .log && $0 != .exec }) {
             findings.append(Finding(.warning, "zmqprefixfilter only acts on log and exec", hint: "remove it, or use one of them"))
@@ -44,6 +45,34 @@ enum SubscriberCheck {
                 Finding(.warning, "execcommand has \(unknown.joined(separator: " ")), which is no tag", hint: "tags are \(known)"))
         }
         return findings
+    }
+
+    /// Asks the kernel for the table.
+    static func nftables() -> [Finding] {
+        let table = "table inet \(NftablesTable.name)"
+        do throws(SystemError) {
+            _ = try NftablesReader().read(.begin(.addresses4))
+            return [Finding(.note, "nftables works, and \(table) is there")]
+        } catch {
+            switch error.nftablesObstacle {
+            case .gone: return [Finding(.note, "nftables works; \(table) is not there yet")]
+            case .passing: return [Finding(.warning, "nftables: \(error)", hint: error.nftablesRemedy)]
+            case .person, .content:
+                return [Finding(.problem, "nftables: \(error)", hint: error.nftablesRemedy, exitStatus: error.exitStatus)]
+            }
+        }
+    }
+
+    /// Looks for the table that a subscriber left which enforced by nftables: nobody lifts what it refuses.
+    static func leftTable() -> [Finding] {
+        // Whoever may not look, or has no nftables, hears nothing: it isn't asked for.
+        guard (try? NftablesReader().read(.begin(.addresses4))) != nil else { return [] }
+        return [
+            Finding(
+                .warning,
+                "table inet \(NftablesTable.name) is still there, and subscriberaction has no nftables: its bans end only by their time",
+                hint: "nft delete table inet \(NftablesTable.name)")
+        ]
     }
 
     /// Asks fail2ban for its version and for what the jail bans. What may be so because fail2ban has not started yet does not keep the daemon

@@ -49,6 +49,7 @@ public enum SubscriberProgram: Service {
             switch action {
             case .fail2banClient:
                 ClientEnforcer(program: general.fail2banClient, jail: settings.jail, reconcile: settings.reconcile, log: log)
+            case .nftables: NftablesEnforcer(reconcile: settings.reconcile, log: log)
             case .log: LogEnforcer(hostname: general.hostname, prefix: settings.prefixFilter)
             case .exec: ExecEnforcer(command: ExecCommand(settings.execCommand), prefix: settings.prefixFilter, log: log)
             case .dryRun: DryRunEnforcer(log: log)

@@ -88,6 +88,12 @@ public struct WantedSet: Sendable {
     /// Those that should be enforced, in no order.
     public var addresses: some Collection<Address> { wanted.keys }
 
+    /// How many of them last longer than until `now`. Looks at each: 10 ms for a million.
+    func count(lastingAt now: ContinuousClock.Instant, where isCounted: (Address) -> Bool) -> Int {
+        let limit = milliseconds(now)
+        return wanted.count { $0.value > limit && isCounted($0.key) }
+    }
+
     /// When a wanted address's ban ends; `nil` when it is not wanted or stays until it is lifted.
     public func end(of address: Address) -> ContinuousClock.Instant? {
         guard let end = wanted[address], end != WantedSet.never else { return nil }

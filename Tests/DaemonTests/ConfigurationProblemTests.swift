@@ -88,12 +88,14 @@ private func problems(_ text: String) throws -> [String] {
         #expect(found.first?.hasPrefix(":2: [\(section)] \(key): is required; allowed: tcp://HOST:PORT") ?? false)
     }
 
-    @Test func nftablesIsNotBuiltIn() throws {
-        let found = try problems("[subscriber]\nzmqpublisherurl = tcp://a:1\nsubscriberaction = nftables\n")
+    @Test func severalActionsEnforceTogetherAndOneThatIsUnknownIsNamed() throws {
+        let both = try load("[subscriber]\nzmqpublisherurl = tcp://a:1\nsubscriberaction = nftables, fail2ban-client\n")
+        #expect(both.subscriber?.actions == [.nftables, .fail2banClient])
+        let found = try problems("[subscriber]\nzmqpublisherurl = tcp://a:1\nsubscriberaction = nftable\n")
         #expect(
             found == [
-                ":3: [subscriber] subscriberaction: nftables is not built into this version; "
-                    + "allowed: one or more of fail2ban-client, log, exec, dry-run"
+                ":3: [subscriber] subscriberaction: `nftable` is not allowed; "
+                    + "allowed: one or more of fail2ban-client, nftables, log, exec, dry-run; did you mean nftables?"
             ])
     }
 

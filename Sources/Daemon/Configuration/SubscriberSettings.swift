@@ -3,9 +3,11 @@
 import Wire
 
 /// How a subscriber enforces a ban.
-public enum SubscriberAction: String, Hashable, Sendable {
+public enum SubscriberAction: String, Hashable, Sendable, CaseIterable {
     /// Through the jail `fail2ban-cluster` of this host's fail2ban.
     case fail2banClient = "fail2ban-client"
+    /// Through a table of this host's nftables.
+    case nftables
     /// The syslog line of fail2ban-zmq-tools.
     case log
     /// A command of the operator's own.
@@ -73,16 +75,15 @@ public struct SubscriberSettings: Hashable, Sendable {
 
     private mutating func readActions(_ section: inout SectionReader) {
         let key = "subscriberaction"
-        let allowed = "one or more of fail2ban-client, log, exec, dry-run"
+        let known = SubscriberAction.allCases.map(\.rawValue)
+        let allowed = "one or more of \(known.joined(separator: ", "))"
         let names = section.list(key, default: actions.map(\.rawValue), allowed: allowed) { $0.lowercased() }
         var wanted: [SubscriberAction] = []
         for name in names {
             if let action = SubscriberAction(rawValue: name) {
                 if !wanted.contains(action) { wanted.append(action) }
-            } else if name == "nftables" {
-                section.refuse(key, "nftables is not built into this version", allowed: allowed)
             } else {
-                let near = suggestion(for: name, among: ["fail2ban-client", "log", "exec", "dry-run"])
+                let near = suggestion(for: name, among: known)
                 section.refuse(key, "`\(name)` is not allowed", allowed: allowed, hint: near.map { "did you mean \($0)?" })
             }
         }
