@@ -42,7 +42,6 @@ let package = Package(
         // For Benchmarks/, which measures from outside.
         .library(name: "Wire", targets: ["Wire"]),
         .library(name: "ZeroMQ", targets: ["ZeroMQ"]),
-        .library(name: "CNetfilter", targets: ["CNetfilter"]),
         .executable(name: "fail2ban-monitor", targets: ["fail2ban-monitor"]),
         .executable(name: "fail2ban-publisher", targets: ["fail2ban-publisher"]),
         .executable(name: "fail2ban-subscriber", targets: ["fail2ban-subscriber"]),

@@ -9,7 +9,6 @@ let package = Package(
             name: "latency",
             dependencies: [
                 .product(name: "Wire", package: "fail2ban-cluster"), .product(name: "ZeroMQ", package: "fail2ban-cluster"),
-                .product(name: "CNetfilter", package: "fail2ban-cluster"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")])
     ]

@@ -1,7 +1,6 @@
 // What the daemons share: work that may keep the kernel busy for long, done beside a loop on a thread of its own.
 
 import Glibc
-import Synchronization
 
 /// Does one job after the other on a thread of its own. The loop gives it jobs, polls ``descriptor`` and takes what came of them.
 ///
@@ -40,7 +39,7 @@ private final class Desk<Job: Sendable, Outcome: Sendable>: Sendable {
     let toLoop: WakeUp
     private let toThread: WakeUp
     private let perform: @Sendable (Job) -> Outcome
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(perform: @escaping @Sendable (Job) -> Outcome, toThread: WakeUp, toLoop: WakeUp) {
         self.perform = perform

@@ -3,7 +3,6 @@
 import CNetfilter
 import Daemon
 import Glibc
-import Synchronization
 
 /// Reads the table's sets, a page at a time.
 final class NftablesReader: Sendable {
@@ -33,7 +32,7 @@ final class NftablesReader: Sendable {
 
     /// The socket of the dump that is under way. Each has its own: the kernel does one at a time on a socket, and one that is given up would
     /// have to be read to its end, which takes most of a minute for a million elements.
-    private let dump = Mutex<NetlinkSocket?>(nil)
+    private let dump = Guarded<NetlinkSocket?>(nil)
 
     /// - Throws: ENOENT when there is no such set.
     func read(_ request: Request) throws(SystemError) -> Page {
