@@ -39,7 +39,7 @@ public struct SubscriberSettings: Hashable, Sendable {
     public var minPrefix4 = PrefixLimits.ipv4Default
     /// `minprefix6`: a wider IPv6 prefix is refused; bits, 16 to 128. Default 56.
     public var minPrefix6 = PrefixLimits.ipv6Default
-    /// `reconcile`: how often the wanted set is compared with the enforced one, 10s to 1d. Default 5m.
+    /// `reconcile`: how often the wanted set is compared with the enforced one, 5s to 1d. Default 5m.
     public var reconcile = Duration.seconds(300)
     /// `execcommand`: the command of `exec`, split at blanks outside double quotes; its first word is a full path. Required with
     /// `exec`; default: none.
@@ -61,7 +61,7 @@ public struct SubscriberSettings: Hashable, Sendable {
         ignoreip = section.list("ignoreip", default: ignoreip, allowed: IgnoreRule.allowed) { IgnoreRule($0) }
         protectLogins = section.boolean("protectlogins", default: protectLogins)
         (minPrefix4, minPrefix6) = section.prefixLimits()
-        reconcile = section.duration("reconcile", default: reconcile, in: .seconds(10) ... .seconds(86_400))
+        reconcile = section.duration("reconcile", default: reconcile, in: .seconds(5) ... .seconds(86_400))
         execCommand = section.list("execcommand", default: execCommand, at: .blanks, allowed: "a program's full path and its arguments") {
             $0
         }

@@ -98,6 +98,7 @@ struct ChaosCluster: Sendable {
         try writeFile("\(folder)/fail2ban/action.d/noop.conf", "[Definition]\n")
 
         let server = host.number == 1 ? "192.0.2.1" : "127.0.0.1"
+        // What an `unban --all` took from the cluster's jail is found by comparing only, and all must be right within 10 s.
         try host.lab.overlayConfiguration(
             """
             [monitor]
@@ -106,7 +107,7 @@ struct ChaosCluster: Sendable {
             [subscriber]
             zmqpublisherurl = tcp://\(server):5680
             zmqreplyserver = tcp://\(server):5678
-            reconcile = 10s
+            reconcile = 5s
 
             """)
         for daemon in DaemonProgram.allCases { try writeFile(host.clockFile(of: daemon), "+0\n") }
