@@ -102,7 +102,7 @@ struct PublisherService: ~Copyable {
             guard let settings = configuration.publisher else { return }
             let read = try keys.publisherSecretKey()
             try protection.reload(settings)
-            gate.reload()
+            gate.reload(now: .now)
             key = read
         }
         if let key, try sockets.take(key) {
@@ -133,7 +133,7 @@ struct PublisherService: ~Copyable {
         if let step = clock.newStep() {
             logger.warning("the system's clock was set, and is \(step / 1000) s ahead of this publisher's; the next start takes it over")
         }
-        gate.look()
+        gate.look(now: .now)
         try admitConnections()
         protect()
         try countSubscribers()
