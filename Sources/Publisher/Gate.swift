@@ -99,6 +99,9 @@ struct Gate {
         }
     }
 
+    /// Connections that receive broadcasts, for the pace of frames.
+    var subscribers: Int { connections[PublisherSockets.Domain.broadcasts]?.count ?? 0 }
+
     /// All connections to the encrypted endpoints have ended.
     mutating func forgetConnections() { connections = [:] }
 
