@@ -8,7 +8,7 @@ import Wire
 /// them: the first event leaves at once, and in a flood the frames grow instead of their number.
 struct Broadcaster {
     static let pacePerSubscriber: Duration = .microseconds(10)
-    /// Nor later than this, however many there seem to be: one of them could subscribe a million times.
+    /// Nor later than this, however many there are.
     static let longestPace: Duration = .milliseconds(100)
     /// Announcements that wait for the sake of the pace, at most; beyond, they leave at once. About 30 MB.
     static let mostWaiting = 100_000

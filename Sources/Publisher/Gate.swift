@@ -7,6 +7,9 @@ import ZeroMQ
 
 /// Says who is admitted: by key on the encrypted endpoints, by address on the plain ones.
 struct Gate {
+    /// After which `authorized_hosts` is read again when it could not be read, or was found empty.
+    static let retry: Duration = .seconds(1)
+
     private let keys: KeyDirectory
     private let plainAllow: [Address]
     private let logger: Logger
@@ -15,6 +18,12 @@ struct Gate {
     /// The keys that may connect, as the file was when it was last read.
     private(set) var hosts: AuthorizedHosts
     private var stamp: FileStamp?
+    /// When it is read again though its stamp is the same: the command that mends its mode, or that of the folder, doesn't change that.
+    private var rereadAt: ContinuousClock.Instant?
+    /// Since when it is empty.
+    private var emptySince: ContinuousClock.Instant?
+    /// What was wrong with it, said once.
+    private var trouble: String?
     private var isRevoked = false
     private var isChanged = false
     /// What stands of the encrypted endpoints, by their domains.
@@ -33,21 +42,32 @@ struct Gate {
 
     /// Reads `authorized_hosts` again if it was changed since it was read. To be called in every turn of the loop, which is once a second
     /// at least, before requests are taken: one stat(2), about a microsecond.
-    mutating func look() {
-        if keys.authorizedHostsStamp != stamp { reload() }
+    mutating func look(now: ContinuousClock.Instant) {
+        if keys.authorizedHostsStamp != stamp || rereadAt.map({ $0 <= now }) ?? false { reload(now: now) }
     }
 
-    /// Reads `authorized_hosts` again. With an error in the file the keys stay as they were.
-    mutating func reload() {
+    /// Reads `authorized_hosts` again. With an error in the file the keys stay as they were, and it is tried again.
+    mutating func reload(now: ContinuousClock.Instant) {
         stamp = keys.authorizedHostsStamp
+        rereadAt = nil
         do {
             let next = try keys.authorizedHosts()
+            trouble = nil
+            emptySince = next.text.isEmpty ? emptySince ?? now : nil
             guard next != hosts else { return }
+            // Who writes a file in place empties it first: that counts when it stays so.
+            if let emptySince, now < emptySince + Gate.retry {
+                rereadAt = emptySince + Gate.retry
+                return
+            }
             if next.takesAway(from: hosts) { isRevoked = true }
             logger.notice("authorized_hosts was changed: \(next.hosts.count) keys")
             hosts = next
             isChanged = true
         } catch {
+            rereadAt = now + Gate.retry
+            guard trouble != "\(error)" else { return }
+            trouble = "\(error)"
             logger.error("\(error); the keys stay as they were")
         }
     }
@@ -79,6 +99,9 @@ struct Gate {
         }
     }
 
+    /// Connections that receive broadcasts, for the pace of frames.
+    var subscribers: Int { connections[PublisherSockets.Domain.broadcasts]?.count ?? 0 }
+
     /// All connections to the encrypted endpoints have ended.
     mutating func forgetConnections() { connections = [:] }
 
@@ -87,7 +110,7 @@ struct Gate {
         var outcome = userID(of: credentials)
         if case .failure(.unknownKey) = outcome, reloads.admit(at: .now) != nil {
             // It may have been authorised a moment ago.
-            reload()
+            reload(now: .now)
             outcome = userID(of: credentials)
         }
         switch outcome {

@@ -23,6 +23,8 @@ struct Holders {
     private var numbers: [BanTable.Holder: UInt32] = [:]
     /// What each of ``list`` holds, so that a host's holds are found without looking at all.
     private var held: [Set<Address>] = []
+    /// How many holds plain clients have.
+    private(set) var plainHoldCount = 0
     /// The numbers that each host has; of plain clients only how many there are.
     private var numbersOfHost: [Hostname: [UInt32]] = [:]
     private var plainCount = 0
@@ -52,8 +54,14 @@ struct Holders {
 
     /// Notes that the address has other holds than before.
     mutating func replace(_ old: [Hold], by new: [Hold], on address: Address) {
-        for hold in old { held[Int(hold.holder)].remove(address) }
-        for hold in new { held[Int(hold.holder)].insert(address) }
+        for hold in old {
+            held[Int(hold.holder)].remove(address)
+            if list[Int(hold.holder)].isPlain { plainHoldCount -= 1 }
+        }
+        for hold in new {
+            held[Int(hold.holder)].insert(address)
+            if list[Int(hold.holder)].isPlain { plainHoldCount += 1 }
+        }
     }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.

@@ -22,8 +22,21 @@ struct HoldsDesk {
         var moved = 0
         /// Holds that the host has no longer.
         var ended = 0
+        /// Bans that were missed and stay so, since the host holds as many as it may.
+        var leftOut = 0
 
-        var description: String { "\(host) holds \(listed) bans: \(begun) were missed, \(moved) have another end, \(ended) ended" }
+        var description: String {
+            let text = "\(host) holds \(listed) bans: \(begun) were missed, \(moved) have another end, \(ended) ended"
+            return leftOut == 0 ? text : text + ", \(leftOut) are more than it may hold (maxholds)"
+        }
+    }
+
+    /// A ban on a list that is refused, and why.
+    struct Refused {
+        var event: Event
+        var reason: String
+        /// Whether it can't be the host's at all, as what must never be banned, and was not on its list before this one.
+        var isNew: Bool
     }
 
     /// A list whose next page doesn't come is forgotten after that: milliseconds. Pages come within seconds of each other.
@@ -43,6 +56,8 @@ struct HoldsDesk {
         var bans: [Subject: (seen: Timestamp, end: BanEnd)] = [:]
         /// What the host reported of since the first page came.
         var touched: Set<Subject> = []
+        /// What of it is refused.
+        var refused: Set<Subject> = []
         /// What there is to compare, once all pages are there.
         var subjects: [Subject]?
         /// How many of them are compared, and how many of these are on disk.
@@ -52,11 +67,13 @@ struct HoldsDesk {
         var keptOutcome: Outcome
     }
 
-    /// The most bans on one list.
+    /// The most bans on one list, and the most that one host may hold.
     private let limit: Int
     private var lists: [Hostname: List] = [:]
     /// When each host lifted what, for ``patience``: a list that was made before and comes after must not revive it.
     private var lifted: [Hostname: [Subject: Timestamp]] = [:]
+    /// What was refused of each host's latest list.
+    private var refusedBefore: [Hostname: Set<Subject>] = [:]
     private var finished: [Outcome] = []
 
     /// - Parameter limit: `maxholds`; a longer list is refused.
@@ -71,7 +88,7 @@ struct HoldsDesk {
     /// - Returns: the bans on it that are refused, and why.
     mutating func take(
         _ page: HoldsPage, from host: Hostname, reported: UInt64, admission: inout Admission, table: BanTable, now: Timestamp
-    ) throws(RequestRefusal) -> [Admission.Refusal] {
+    ) throws(RequestRefusal) -> [Refused] {
         lists = lists.filter { $0.value.subjects != nil || now.milliseconds(since: $0.value.lastHeard) < HoldsDesk.patience }
         forgetOldLifts(of: host, now: now)
         var list: List
@@ -99,17 +116,27 @@ struct HoldsDesk {
             throw RequestRefusal(.toolarge, "\(host) holds more than \(limit) bans (maxholds)")
         }
         (list.page, list.lastHeard) = (page.page, now)
-        var refused: [Admission.Refusal] = []
+        var refused: [Refused] = []
         for line in page.bans {
-            let ban = admission.admit(held: line, from: host, senderNow: page.now, now: now).flatMap { ban in
-                table.allowedAddresses.refusal(for: ban.address, now: now).map { .failure($0) } ?? .success(ban)
-            }
-            switch ban {
-            case .success(let ban): list.bans[Subject(jail: ban.jail, address: ban.address)] = (ban.seen ?? now, ban.end)
-            case .failure(let refusal): refused.append(Admission.Refusal("\(line.address): \(refusal.reason)"))
+            let subject = Subject(jail: line.jail, address: line.address)
+            switch admission.admit(held: line, from: host, senderNow: page.now, now: now) {
+            case .success(let ban):
+                if let refusal = table.allowedAddresses.refusal(for: ban.address, now: now) {
+                    refused.append(Refused(event: line, reason: refusal.reason, isNew: false))
+                } else {
+                    list.bans[subject] = (ban.seen ?? now, ban.end)
+                }
+            case .failure(let refusal):
+                // What doesn't fit into memory is not told apart, and not recorded either.
+                let isNew = list.refused.count < limit && list.refused.insert(subject).inserted
+                let isKnown = refusedBefore[host]?.contains(subject) ?? false
+                refused.append(Refused(event: line, reason: refusal.reason, isNew: isNew && !isKnown))
             }
         }
-        if page.isLast { list.close(table, host) }
+        if page.isLast {
+            refusedBefore[host] = list.refused.isEmpty ? nil : list.refused
+            list.close(table, host)
+        }
         return refused
     }
 
@@ -131,7 +158,7 @@ struct HoldsDesk {
     }
 
     /// Whatever the host says that it holds counts no more.
-    mutating func forget(_ host: Hostname) { lists[host] = nil }
+    mutating func forget(_ host: Hostname) { (lists[host], refusedBefore[host]) = (nil, nil) }
 
     // MARK: The comparison
 
@@ -146,7 +173,9 @@ struct HoldsDesk {
         let subjects = list.subjects ?? []
         let portion = subjects[list.compared..<min(list.compared + limit, subjects.count)]
         list.compared = portion.endIndex
-        return portion.compactMap { list.difference($0, host, table, admission, now) }
+        // Lists that end nothing would add up to any number of holds.
+        var room = self.limit - table.holdCount(of: host)
+        return portion.compactMap { list.difference($0, host, table, admission, now, room: &room) }
     }
 
     /// What was compared is on disk.
@@ -188,18 +217,22 @@ extension HoldsDesk.List {
     mutating func close(_ table: BanTable, _ host: Hostname) {
         outcome.listed = bans.count
         keptOutcome = outcome
-        subjects = bans.keys + (isComplete ? table.holds(of: host).filter { bans[$0] == nil } : [])
+        // What ended comes first, so that there is room for what began.
+        subjects = (isComplete ? table.holds(of: host).filter { bans[$0] == nil } : []) + bans.keys
     }
 
     /// What must happen so that the host's hold is as its list says; `nil` when it is so, or something newer is known.
+    ///
+    /// - Parameter room: how many more bans the host may hold.
     mutating func difference(
-        _ subject: HoldsDesk.Subject, _ host: Hostname, _ table: BanTable, _ admission: Admission, _ now: Timestamp
+        _ subject: HoldsDesk.Subject, _ host: Hostname, _ table: BanTable, _ admission: Admission, _ now: Timestamp, room: inout Int
     ) -> Event? {
         guard !touched.contains(subject) else { return nil }
         let hold = table.hold(of: host, subject)
         if let hold, hold.seen > madeAt { return nil }
         guard let ban = bans[subject] else {
             guard hold != nil else { return nil }
+            room += 1
             outcome.ended += 1
             return Event(host: host, jail: subject.jail, action: .unban, address: subject.address, seen: madeAt, cause: .lifted)
         }
@@ -214,6 +247,11 @@ extension HoldsDesk.List {
             outcome.moved += 1
         } else {
             guard end.deadline > now.milliseconds else { return nil }
+            guard room > 0 else {
+                outcome.leftOut += 1
+                return nil
+            }
+            room -= 1
             outcome.begun += 1
         }
         return Event(host: host, jail: subject.jail, action: .ban, address: subject.address, seen: seen, end: end, cause: .held)

@@ -35,6 +35,9 @@ struct HostConnections {
         return true
     }
 
+    /// All connections that stand.
+    var count: Int { standing.count }
+
     /// Connections that stand or are about to.
     func count(of host: Hostname) -> Int { counts[host, default: 0] + admitted.count { $0.host == host } }
 

@@ -16,6 +16,7 @@ struct Ledger {
     var holdsDesk: HoldsDesk
     var protectionReview = ProtectionReview()
     private let maximumHolds: Int
+    private let maximumPlainHolds: Int
     private var allowance: Allowance
     private(set) var pending = Batch()
     /// The number that the next announcement will have; the first is 1.
@@ -27,11 +28,15 @@ struct Ledger {
 
     /// - Parameters:
     ///   - maximumHolds: that one host may have.
+    ///   - maximumPlainHolds: that all old clients may have together: some 200 MB.
     ///   - maximumRate: events a second that one host may send; 0 is no limit.
-    init(admission: Admission, table: BanTable, maximumHolds: Int = 100_000, maximumRate: Int = 0) {
+    init(
+        admission: Admission, table: BanTable, maximumHolds: Int = 100_000, maximumPlainHolds: Int = 1_000_000, maximumRate: Int = 0
+    ) {
         self.admission = admission
         self.table = table
         self.maximumHolds = maximumHolds
+        self.maximumPlainHolds = maximumPlainHolds
         allowance = Allowance(rate: maximumRate)
         holdsDesk = HoldsDesk(limit: maximumHolds)
     }
@@ -98,16 +103,17 @@ struct Ledger {
         }
     }
 
-    /// Takes a page of what a host holds. What is refused of it is not recorded: it comes with each list.
+    /// Takes a page of what a host holds. What must not be banned comes with each list, and is recorded when it is new.
     mutating func take(
         _ page: HoldsPage, from host: Hostname, term: Term, now: Timestamp
     ) throws(RequestRefusal) -> Acknowledgement {
         try checkRate(page.bans.count, of: host, now: now)
         let reported = position(of: Stream(host: host, name: page.stream))
         let refused = try holdsDesk.take(page, from: host, reported: reported, admission: &admission, table: table, now: now)
+        for line in refused where line.isNew { add(.refused(host: host, event: line.event, reason: line.reason), now: now) }
         return Acknowledgement(
             term: term, position: reported,
-            refused: refused.map { Acknowledgement.Refusal(position: nil, reason: $0.reason) })
+            refused: refused.map { Acknowledgement.Refusal(position: nil, reason: "\($0.event.address): \($0.reason)") })
     }
 
     /// Compares what hosts hold with what is known of it, at most `limit` holds. Call again while ``hasListsToCompare``.
@@ -144,6 +150,10 @@ struct Ledger {
     private func roomFor(_ event: Event, isPlain: Bool, now: Timestamp) -> Result<Event, Admission.Refusal> {
         guard event.action == .ban else { return .success(event) }
         if let refusal = table.allowedAddresses.refusal(for: event.address, now: now) { return .failure(refusal) }
+        // They can't be told to wait: an old client takes every refusal for the last word.
+        guard !isPlain || table.holders.plainHoldCount < maximumPlainHolds else {
+            return .failure(Admission.Refusal("old clients hold \(maximumPlainHolds) bans, as many as they may together"))
+        }
         let holder = BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)
         if table.holders.mayHold(holder) { return .success(event) }
         let most = isPlain ? "\(Holders.mostPlain) jails of old clients" : "\(Holders.mostJails) jails of \(event.host)"
@@ -259,5 +269,5 @@ struct Ledger {
         return event
     }
 
-    private mutating func add(_ entry: JournalEntry, now: Timestamp) { pending.entries.append((admitted: now, entry: entry)) }
+    mutating func add(_ entry: JournalEntry, now: Timestamp) { pending.entries.append((admitted: now, entry: entry)) }
 }

@@ -4,21 +4,27 @@ import Daemon
 import Wire
 
 extension Ledger {
-    /// Takes an operator's order, all of it or nothing.
+    /// Takes an operator's order, all of it or nothing. A ban of what must never be banned is recorded.
     mutating func take(_ order: Order, from host: Hostname, now: Timestamp) -> Admission.Refusal? {
         if let suspect = order.host {
             withdraw(suspect, now: now)
             return nil
         }
-        switch admission.admit(order, from: host, now: now) {
+        switch admission.admit(order, from: host, now: now).flatMap({ events in
+            refusal(for: events, now: now).map { .failure($0) } ?? .success(events)
+        }) {
         case .success(let events):
-            if let refusal = refusal(for: events, now: now) { return refusal }
             for event in events {
                 record(event, now: now)
                 if event.allows(at: now), !event.address.isSingle || table.isHeld(around: event.address) { beginReview() }
             }
             return nil
         case .failure(let refusal):
+            if order.command == .ban, let address = order.addresses.first(where: { admission.neverBan.refusal(for: $0) != nil }) {
+                let event = Event(
+                    host: host, jail: .cluster, action: .ban, address: address, seen: now, end: order.end, cause: .operator)
+                add(.refused(host: host, event: event, reason: refusal.reason), now: now)
+            }
             return refusal
         }
     }

@@ -35,7 +35,12 @@ struct PeerAddresses: Equatable {
     /// - Returns: whether that is new.
     mutating func note(_ host: Hostname, at address: Address) -> Bool {
         guard addresses[host] != nil || addresses.count < PeerAddresses.mostHosts else { return false }
-        if addresses[host]?.contains(address) == true { return false }
+        if let place = addresses[host]?.firstIndex(of: address) {
+            // It is in use, so others go first. That is worth no write: a host may change between two.
+            addresses[host]?.remove(at: place)
+            addresses[host]?.insert(address, at: 0)
+            return false
+        }
         addresses[host, default: []].insert(address, at: 0)
         if addresses[host, default: []].count > PeerAddresses.perHost { addresses[host]?.removeLast() }
         return true

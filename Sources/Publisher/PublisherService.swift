@@ -28,8 +28,6 @@ struct PublisherService: ~Copyable {
     private var broadcaster: Broadcaster
     private var housekeeping: Housekeeping
     private var polled = PollSet()
-    /// Connections that receive broadcasts, for the pace of frames.
-    private var subscribers = 0
     /// After a failed write: when the next one that nobody asked for is tried.
     private var notBefore = ContinuousClock.now
     var storageTrouble = RateLimit(interval: .seconds(10))
@@ -103,19 +101,13 @@ struct PublisherService: ~Copyable {
             guard let settings = configuration.publisher else { return }
             let read = try keys.publisherSecretKey()
             try protection.reload(settings)
-            gate.reload()
+            gate.reload(now: .now)
             key = read
         }
         if let key, try sockets.take(key) {
             logger.notice("this publisher has another key from now on: all connections are made anew")
-            forgetConnections()
+            gate.forgetConnections()
         }
-    }
-
-    /// All encrypted connections have ended.
-    private mutating func forgetConnections() {
-        gate.forgetConnections()
-        subscribers = 0
     }
 
     // MARK: A turn of the loop
@@ -124,6 +116,7 @@ struct PublisherService: ~Copyable {
         polled.removeAll()
         authenticator.add(to: &polled)
         polled.add(sockets.requests)
+        // It is never readable, but a socket that nobody looks at learns of no subscription.
         polled.add(sockets.broadcasts)
         sockets.addPlain(to: &polled)
         sockets.addConnections(to: &polled)
@@ -134,10 +127,9 @@ struct PublisherService: ~Copyable {
         if let step = clock.newStep() {
             logger.warning("the system's clock was set, and is \(step / 1000) s ahead of this publisher's; the next start takes it over")
         }
-        gate.look()
+        gate.look(now: .now)
         try admitConnections()
         protect()
-        try countSubscribers()
         let answers = try takeRequests()
         let plainAnswers = try takePlainRequests()
         if ContinuousClock.now >= notBefore {
@@ -156,7 +148,7 @@ struct PublisherService: ~Copyable {
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")
             try sockets.renew()
-            forgetConnections()
+            gate.forgetConnections()
         }
         return polled.isReadable(signal) ? signals.next() : nil
     }
@@ -190,18 +182,6 @@ struct PublisherService: ~Copyable {
         return min(deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
     }
 
-    /// Counts the connections that subscribe: a subscription begins with 1, its end with 0.
-    private mutating func countSubscribers() throws(ZeroMQError) {
-        for _ in 0..<TurnLimits.requests {
-            guard let delivery = try sockets.broadcasts.receive() else { return }
-            switch delivery.frames.first?.first {
-            case 1: subscribers += 1
-            case 0: subscribers = max(subscribers - 1, 0)
-            default: break
-            }
-        }
-    }
-
     /// Writes what this turn changed. When that fails nothing of it has happened, and the error is what to answer.
     private mutating func writePending() throws(ZeroMQError) -> RequestRefusal? {
         guard !ledger.pending.isEmpty else { return nil }
@@ -225,7 +205,7 @@ struct PublisherService: ~Copyable {
 
     private mutating func broadcast() throws(ZeroMQError) {
         while let frame = broadcaster.frame(
-            term: term, next: ledger.nextNumber, subscribers: subscribers, clock: clock.now, now: .now)
+            term: term, next: ledger.nextNumber, subscribers: gate.subscribers, clock: clock.now, now: .now)
         {
             _ = try sockets.broadcasts.send([frame])
         }

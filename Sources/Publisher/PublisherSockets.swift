@@ -31,7 +31,7 @@ struct PublisherSockets: ~Copyable {
     private var key: SecretKey
     /// ROUTER for requests.
     private(set) var requests: Socket
-    /// XPUB for broadcasts; it reads who subscribes.
+    /// PUB for broadcasts. XPUB would keep everything that subscribers send until somebody reads it, however much that is.
     private(set) var broadcasts: Socket
     /// Their connections. Made before they are bound, so that none is missed.
     private var requestConnections: ConnectionWatch
@@ -122,9 +122,8 @@ struct PublisherSockets: ~Copyable {
     }
 
     private static func broadcastSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
-        let socket = try Socket(.publisher, in: context)
+        let socket = try Socket(.plainPublisher, in: context)
         try limitBroadcasts(socket, perSubscriber: framesPerSubscriber)
-        try socket.everySubscription()
         try socket.curveServer(key, domain: Domain.broadcasts)
         return socket
     }

@@ -81,7 +81,7 @@ struct StandbyService: ~Copyable {
         var newKey: SecretKey?
         lifecycle.reload { configuration in
             let read = try keys.publisherSecretKey()
-            gate.reload()
+            gate.reload(now: .now)
             newKey = read
             if !StandbyMarker.mustStandBy(configuration) { next = configuration }
         }

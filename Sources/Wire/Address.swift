@@ -72,6 +72,15 @@ public struct Address: Hashable, Sendable {
         family == other.family && other.widened(to: prefixLength) == self
     }
 
+    /// The IPv4 addresses that hosts behind a translator see as this one: those of `64:ff9b::/96` (RFC 6052, 2.1); `nil` when there are none.
+    public var translatedIPv4: Address? {
+        guard family == .ipv6, prefixLength >= 96 else { return contains(Address.translated) ? Address(ipv4: 0, prefixLength: 0) : nil }
+        guard Address.translated.contains(self) else { return nil }
+        return Address(high: 0, low: low, family: .ipv4, prefixLength: prefixLength - 96)
+    }
+
+    private static let translated = Address(high: 0x0064_ff9b_0000_0000, low: 0, family: .ipv6, prefixLength: 96)
+
     /// Whether the two have an address in common. Of two prefixes that overlap, one always contains the other.
     public func overlaps(_ other: Address) -> Bool { contains(other) || other.contains(self) }
 }

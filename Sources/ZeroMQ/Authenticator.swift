@@ -15,7 +15,7 @@ public struct Authenticator: ~Copyable {
 
         /// The domain of the endpoint it came to.
         public let domain: String
-        /// The peer's IP address without its port, an IPv4 address as such.
+        /// The peer's IP address without its port, an IPv4 address as such, a link-local one without its zone (`%eth0`).
         public let peerAddress: String
         public let mechanism: Mechanism
 
@@ -79,8 +79,8 @@ public struct Authenticator: ~Copyable {
             return reply(to: frames, status: "300", text: "unknown mechanism")
         }
         let credentials = Credentials(
-            domain: String(decoding: domain, as: UTF8.self), peerAddress: withoutMapping(String(decoding: address, as: UTF8.self)),
-            mechanism: proof)
+            domain: String(decoding: domain, as: UTF8.self),
+            peerAddress: withoutMapping(String(decoding: address.prefix { $0 != UInt8(ascii: "%") }, as: UTF8.self)), mechanism: proof)
         switch decide(credentials) {
         case .admit(let userID) where userID.utf8.count <= 255: return reply(to: frames, status: "200", text: "OK", userID: userID)
         case .admit: return reply(to: frames, status: "300", text: "user id too long")

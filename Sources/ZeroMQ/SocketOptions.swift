@@ -91,11 +91,6 @@ extension Socket {
         try setOption(ZMQ_ROUTER_MANDATORY, (on ? 1 : 0) as Int32, "router mandatory")
     }
 
-    /// XPUB: receives every subscription and its end, also of peers that subscribe to the same, so that they can be counted.
-    public func everySubscription(_ on: Bool = true) throws(ZeroMQError) {
-        try setOption(ZMQ_XPUB_VERBOSER, (on ? 1 : 0) as Int32, "every subscription")
-    }
-
     func setOption(_ option: Int32, _ value: some FixedWidthInteger & BitwiseCopyable, _ name: String) throws(ZeroMQError) {
         let status = withUnsafeBytes(of: value) { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
         guard status == 0 else { throw .last("set option \(name) to \(value)") }

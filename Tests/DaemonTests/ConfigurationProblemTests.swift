@@ -82,6 +82,23 @@ private func problems(_ text: String) throws -> [String] {
         #expect(found.first?.hasPrefix(wrong) ?? false, "\(found)")
     }
 
+    @Test(arguments: [
+        "[publisher]\nauthtoken = good, S3CR|ET", "[publisher]\nauthtoken S3CRET", "authtoken = S3CRET",
+        "[publisher]\nauthtoken = S3CRET\nauthtoken = S3CRET",
+        "[publisher]\nauthtoken = \"S3CRET", "[publisher]\nauthtoken = one\n  S3CR|ET", "[publisher]\nauthtokens = S3CRET",
+        "[general]\nauthtoken = S3CRET", "[publishr]\nauthtoken = S3CRET",
+    ])
+    func noMessageShowsAToken(text: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.conf", text + "\n")
+        do {
+            let warnings = try Configuration.load(path).warnings
+            #expect(!warnings.isEmpty && !"\(warnings)".contains("S3CR"))
+        } catch {
+            #expect(!error.description.contains("S3CR"))
+        }
+    }
+
     @Test(arguments: [("monitor", "zmqreplyserver"), ("subscriber", "zmqpublisherurl")])
     func whatIsRequiredIsMissedAtItsSection(section: String, key: String) throws {
         let found = try problems("\n[\(section)]\n")

@@ -42,6 +42,25 @@ private func address(_ text: String) throws -> Address { try #require(Address(te
         #expect(try refusal("192.0.3.0/24", neverBan) == nil)
     }
 
+    /// Hosts that have only IPv6 see the rest of the Internet as 64:ff9b::/96.
+    @Test func whatStandsForIPv4BehindATranslatorIsProtectedAsThatIs() throws {
+        let neverBan = NeverBan(ignoreip: ["192.0.2.7"].compactMap { IgnoreRule($0) })
+        let refusals = try ["64:ff9b::c000:207", "64:ff9b::c000:200/120", "64:ff9b::/104", "64:ff9b::/96", "64:ff9b::/56"].map {
+            try refusal($0, neverBan)?.text
+        }
+        #expect(
+            refusals == [
+                "64:ff9b::c000:207 stands for 192.0.2.7: ignoreip has 192.0.2.7",
+                "64:ff9b::c000:200/120 stands for 192.0.2.0/24: ignoreip has 192.0.2.7",
+                "64:ff9b::/104 stands for 0.0.0.0/8: the prefix is wider than minprefix4 = 24",
+                "64:ff9b::/96 stands for 0.0.0.0/0: the prefix is wider than minprefix4 = 24",
+                "64:ff9b::/56 stands for 0.0.0.0/0: the prefix is wider than minprefix4 = 24",
+            ])
+        for text in ["64:ff9b::c000:208", "64:ff9b::c633:6400/120", "64:ff9b:0:0:1::/80", "64:ff9b:1::/56"] {
+            #expect(try refusal(text, neverBan) == nil, "\(text)")
+        }
+    }
+
     @Test func theLimitsOfPrefixesAreSettings() throws {
         let neverBan = NeverBan(minPrefix4: 28, minPrefix6: 64)
         #expect(try refusal("203.0.113.0/27", neverBan)?.text == "the prefix is wider than minprefix4 = 28")

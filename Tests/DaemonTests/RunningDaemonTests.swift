@@ -7,6 +7,38 @@ import Testing
 @testable import Daemon
 
 @Suite struct RunningDaemonTests {
+    /// A daemon that was killed leaves its pid file, which anyone may read, and so lock.
+    @Test func whoMayReadAPidFileKeepsNoDaemonFromStarting() async throws {
+        let sample = try Sample()
+        let first = try await sample.start()
+        kill(first, SIGKILL)
+        try awaitEnd(of: first)
+        #expect(sample.folder.read("run/sample.pid") == "\(first)\n")
+        let result = try await sample.shell(
+            """
+            mkfifo "$FOLDER/end" "$FOLDER/locked"
+            python3 -c '
+            import fcntl, sys
+            file = open(sys.argv[1])
+            fcntl.lockf(file, fcntl.LOCK_SH)
+            print("locked", flush=True)
+            sys.stdin.read()' "$FOLDER/run/sample.pid" < "$FOLDER/end" > "$FOLDER/locked" &
+            exec 3> "$FOLDER/end"
+            read word < "$FOLDER/locked"
+            "$SAMPLE" status -c "$CONF"
+            echo "$word $?"
+            "$SAMPLE" start -c "$CONF"
+            status=$?
+            exec 3>&-
+            wait
+            exit $status
+            """)
+        #expect(result.status == 0, "\(result)")
+        #expect(result.output.contains("locked 3\n"))
+        #expect(sample.pid != nil && sample.pid != first)
+        #expect(try await sample.run("status").status == 0)
+    }
+
     @Test func itHasItsOwnSessionAndNothingOfItsStarter() async throws {
         let sample = try Sample()
         let result = try await sample.shell("exec 9<\"$CONF\"; cd \"$FOLDER\"; exec \"$SAMPLE\" start -c sample.conf")

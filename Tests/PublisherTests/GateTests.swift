@@ -1,6 +1,7 @@
 // Stage 2: who is admitted to which endpoint, by the file of keys, and what is said of those who are not.
 
 import Daemon
+import Glibc
 import Logging
 import Synchronization
 import TestSupport
@@ -62,7 +63,7 @@ private struct Recorder: LogHandler {
         let before = [first, second].map { gate.verdict(credentials($0)) }
         #expect(before == [.admit(userID: "web1"), .admit(userID: "web1")])
         try authorize("web1 monitor \(second)\n")
-        gate.reload()
+        gate.reload(now: .now)
         let (isRevoked, after) = (gate.takeRevocation(), [first, second].map { gate.verdict(credentials($0)) })
         #expect(isRevoked && after == [.refuse, .admit(userID: "web1")])
     }
@@ -74,6 +75,45 @@ private struct Recorder: LogHandler {
         // Known as soon as it is used, without a look before.
         let (verdict, isRevoked) = (gate.verdict(credentials(second)), gate.takeRevocation())
         #expect(verdict == .admit(userID: "web1") && !isRevoked)
+    }
+
+    @Test func aFileWhoseModeWasMendedCountsWithoutAnotherChange() throws {
+        try authorize("web1 monitor \(first)\nweb2 monitor \(second)\n")
+        var gate = try gate()
+        try authorize("web2 monitor \(second)\n")
+        let now = ContinuousClock.now
+        #expect(chmod(folder("keys/authorized_hosts"), 0o664) == 0)
+        for second in 0..<5 { gate.look(now: now + .seconds(second)) }
+        let refused = gate.takeRevocation()
+        #expect(!refused && lines.all.filter { $0.hasPrefix("error") }.count == 1)
+        #expect(chmod(folder("keys/authorized_hosts"), 0o644) == 0)
+        gate.look(now: now + .seconds(5) + Gate.retry)
+        let isRevoked = gate.takeRevocation()
+        #expect(isRevoked && gate.hosts.host(with: first) == nil && gate.hosts.host(with: second) != nil)
+    }
+
+    /// Editors, cp and sftp empty a file before they write it.
+    @Test func aFileThatIsBeingWrittenShutsNobodyOut() throws {
+        let text = "web1 monitor \(first)\n"
+        try authorize(text)
+        var gate = try gate()
+        let now = ContinuousClock.now
+        try authorize("")
+        gate.look(now: now)
+        gate.reload(now: now + .milliseconds(1))
+        try authorize(text)
+        gate.look(now: now + Gate.retry)
+        let isRevoked = gate.takeRevocation()
+        #expect(!isRevoked && gate.hosts.hosts.count == 1)
+
+        // Who empties it for good means it, and unknown keys that make it read again don't put that off.
+        try authorize("")
+        gate.look(now: now + .seconds(10))
+        gate.reload(now: now + .seconds(10) + Gate.retry / 2)
+        let isTooEarly = gate.takeRevocation()
+        gate.look(now: now + .seconds(10) + Gate.retry)
+        let isEmptied = gate.takeRevocation()
+        #expect(!isTooEarly && isEmptied && gate.hosts.hosts.isEmpty)
     }
 
     @Test func broadcastsAreForSubscribersAndOperators() throws {

@@ -158,7 +158,8 @@ import Wire
         let answer = try ledger.take(page(bans), from: try host("web1"), term: term, now: at(100))
         #expect(answer.refused.count == 3 && answer.refused.allSatisfy { $0.position == nil })
         ledger.compareLists(now: at(100), limit: 10)
-        #expect(ledger.pending.isEmpty)
+        #expect(ledger.pending.entries.count == 3 && ledger.pending.entries.allSatisfy { $0.entry.address == nil })
+        #expect(ledger.commit() == [] && ledger.table.heldAddresses == [])
     }
 
     @Test mutating func whatMaxbantimeEndedIsNotRevived() throws {
@@ -205,6 +206,41 @@ import Wire
         #expect(throws: RequestRefusal(.malformed, "page 3 of list l1: expected 2")) { try take(page([], page: 3)) }
         let many = try (0..<1001).map { try held("198.51.\($0 / 256).\($0 % 256)", until: 600) }
         #expect(throws: RequestRefusal(.toolarge, "web1 holds more than 1000 bans (maxholds)")) { try take(page(many, id: "l2")) }
+    }
+
+    @Test mutating func whatIsRefusedOfAListIsRecordedOnce() throws {
+        func recorded() -> [String] {
+            ledger.pending.entries.compactMap {
+                guard case .refused(let host, let event, let reason) = $0.entry else { return nil }
+                return "\(host) \(event?.address.description ?? "-") \(reason)"
+            }
+        }
+        let web1 = try host("web1")
+        let bans = try [held("127.0.0.1", until: 600), held("127.0.0.1", until: 600), held("192.0.2.1", until: 600)]
+        let answer = try ledger.take(page(bans), from: web1, term: term, now: at(100))
+        #expect(answer.refused.map(\.reason) == Array(repeating: "127.0.0.1: 127.0.0.0/8 is loopback", count: 2))
+        #expect(recorded() == ["web1 127.0.0.1 127.0.0.0/8 is loopback"])
+        _ = ledger.commit()
+        let next = try bans + [held("10.0.0.1", until: 600, host: "web2")]
+        _ = try ledger.take(page(next, id: "l2"), from: web1, term: term, now: at(200))
+        #expect(recorded() == ["web1 10.0.0.1 names another host: web2"])
+    }
+
+    @Test mutating func listsOfAHostAddUpToNoMoreThanItMayHold() throws {
+        for list in 0..<3 {
+            let bans = try (1...250).flatMap { number in
+                try ["sshd", "smtp"].map { try held("192.0.\(list).\(number)", until: 600, jail: $0) }
+            }
+            _ = try take(page(bans, id: "l\(list)", isComplete: false))
+        }
+        #expect(ledger.table.holdCount(of: try host("web1")) == 1000)
+        #expect(ledger.takeComparedLists().map(\.leftOut) == [0, 0, 500])
+        // A list that ends what it lacks has room for as many.
+        let bans = try (1...250).flatMap { number in try (1...4).map { try held("198.51.\($0).\(number)", until: 600) } }
+        _ = try take(page(bans, id: "l3"))
+        #expect(ledger.table.holdCount(of: try host("web1")) == 1000)
+        #expect(
+            ledger.takeComparedLists() == [HoldsDesk.Outcome(host: try host("web1"), listed: 1000, begun: 1000, ended: 1000)])
     }
 
     @Test mutating func aNewListTakesThePlaceOfOneThatNeverEnded() throws {

@@ -37,7 +37,9 @@ import Wire
         // From anywhere else, too.
         #expect(try !connect("mole", from: "192.0.2.9", as: 1001))
         #expect(try connect("web2", from: "192.0.2.1", as: 1002))
+        #expect(connections.count == HostConnections.limit + 1)
         connections.end(7)
+        #expect(connections.count == HostConnections.limit)
         #expect(try connect("mole", from: "192.0.2.1", as: 7))
         #expect(try !connect("mole", from: "192.0.2.1", as: 1003))
     }

@@ -33,6 +33,23 @@ import Wire
         #expect(try take("web2", most..<most + 1, from: 1).isEmpty)
     }
 
+    @Test func oldClientsHoldNoMoreThanTheyMayTogether() throws {
+        var ledger = Ledger(
+            admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week),
+            maximumPlainHolds: 2)
+        func take(_ event: Event) -> String? {
+            let refusal = ledger.take(plain: event, counts: true, now: at(0))
+            _ = ledger.commit()
+            return refusal?.reason
+        }
+        var reasons = [
+            take(try ban("old1", "192.0.2.1", until: 600)), take(try ban("old2", "192.0.2.1", until: 600)),
+            take(try ban("old3", "192.0.2.2", until: 600)),
+        ]
+        reasons += [take(try unban("old1", "192.0.2.1")), take(try ban("old3", "192.0.2.2", until: 600))]
+        #expect(reasons == [nil, nil, "old clients hold 2 bans, as many as they may together", nil, nil])
+    }
+
     @Test mutating func aReportThatIsRepeatedChangesNothing() throws {
         let web1 = try host("web1")
         let first = report([.init(position: 90, try ban("web1", "192.0.2.1", until: 600))])
@@ -195,8 +212,15 @@ import Wire
 
     @Test mutating func anOrderIsDoneWholeOrNotAtAll() throws {
         let order = Order(.ban, now: at(0), end: .at(at(60)), addresses: [try address("192.0.2.1"), try address("127.0.0.1")])
-        #expect(ledger.take(order, from: try host("admin"), now: at(0)) != nil)
-        #expect(ledger.pending.isEmpty)
+        let refusal = try #require(ledger.take(order, from: try host("admin"), now: at(0)))
+        #expect(refusal.reason == "127.0.0.1: 127.0.0.0/8 is loopback")
+        // Nothing of it is done, and the history has who tried what.
+        var refused = try PublisherTests.order(.ban, "127.0.0.1", until: .at(at(60)))
+        refused.host = try host("admin")
+        #expect(
+            ledger.pending.entries.map(\.entry) == [.refused(host: try host("admin"), event: refused, reason: refusal.reason)])
+        #expect(ledger.commit() == [])
+        #expect(try !ledger.table.isHeld(address("192.0.2.1")))
     }
 
     @Test mutating func replayingTheJournalGivesTheSameStateAgain() throws {

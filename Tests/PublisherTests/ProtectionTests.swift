@@ -86,5 +86,9 @@ import Wire
         for i in 1...20 { _ = peers.note(try host("web1"), at: try address("192.0.2.\(i)")) }
         #expect(Set(peers.all) == Set(try (13...20).map { try address("192.0.2.\($0)") }))
         #expect(PeerAddresses(text: peers.text) == peers)
+        // One that it comes from again is later than the others.
+        #expect(!peers.note(try host("web1"), at: try address("192.0.2.13")))
+        #expect(peers.note(try host("web1"), at: try address("192.0.2.21")))
+        #expect(try peers.all.contains(address("192.0.2.13")) && !peers.all.contains(address("192.0.2.14")))
     }
 }

@@ -212,6 +212,20 @@ import Testing
         #expect(answer?[6] == [])
     }
 
+    @Test(arguments: [
+        ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8::1", "2001:db8::1"), ("fe80::1%eth0", "fe80::1"),
+    ])
+    func thePeersAddressIsOneThatCanBeCompared(_ told: String, _ address: String) {
+        var question = Self.question("CURVE", [Self.key])
+        question[5] = bytes(told)
+        var asked: [String] = []
+        _ = Authenticator.answer(to: question) {
+            asked.append($0.peerAddress)
+            return .refuse
+        }
+        #expect(asked == [address])
+    }
+
     @Test func aUserIDTooLongForItsFrameIsRefused() {
         let question = Self.question("CURVE", [Self.key])
         #expect(Authenticator.answer(to: question) { _ in .admit(userID: String(repeating: "x", count: 255)) }?[4] == bytes("200"))

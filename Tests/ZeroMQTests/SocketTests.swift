@@ -154,31 +154,6 @@ import ZeroMQ
         #expect(try nextDelivery(on: subscriber).frames == [bytes("web1|sshd")])
     }
 
-    @Test func everySubscriptionAndItsEndCanBeCounted() throws {
-        let context = try Context()
-        let publisher = try Socket(.publisher, in: context)
-        try publisher.everySubscription()
-        let endpoint = try publisher.bind("tcp://127.0.0.1:0")
-        for _ in 0..<2 {
-            let first = try Socket(.subscriber, in: context)
-            let second = try Socket(.subscriber, in: context)
-            for socket in [0, 1] {
-                if socket == 0 {
-                    try first.subscribe([])
-                    try first.connect(endpoint)
-                } else {
-                    try second.subscribe([])
-                    try second.connect(endpoint)
-                }
-                #expect(try nextDelivery(on: publisher).frames == [[1]])
-            }
-            _ = consume first
-            #expect(try nextDelivery(on: publisher).frames == [[0]])
-            _ = consume second
-            #expect(try nextDelivery(on: publisher).frames == [[0]])
-        }
-    }
-
     @Test func anAnswerToAPeerThatIsGoneIsDroppedOrAnErrorAsTheOwnerWants() throws {
         let context = try Context()
         let server = try Socket(.router, in: context)

@@ -28,13 +28,16 @@ public struct PidFile: ~Copyable {
                 throw PidFileError(path, .system(SystemError("open the pid file \(path)")))
             }
             try PidFile.refuseOtherFiles(file, path)
-            var lock = PidFile.wholeFile
+            var lock = PidFile.wholeFile(F_WRLCK)
             guard fcntl(file.number, F_SETLK, &lock) == 0 else {
                 guard errno == EACCES || errno == EAGAIN else {
                     throw PidFileError(path, .system(SystemError("lock the pid file \(path)")))
                 }
                 switch PidFile.holder(of: file) {
-                case .nobody: continue
+                case .nobody:
+                    // Whoever may read a file may lock it against writers. A daemon that was killed leaves one; the next one needs not share it.
+                    if PidFile.isLockedByReaders(file), PidFile.isStillNamed(path, file) { unlink(path) }
+                    continue
                 case let holder: throw PidFileError(path, .held(holder))
                 }
             }
@@ -66,15 +69,21 @@ public struct PidFile: ~Copyable {
         return holder(of: file)
     }
 
+    /// A daemon's lock is a writer's; a reader's, which anyone may hold, is none.
     private static func holder(of file: borrowing OwnedDescriptor) -> Holder {
-        var lock = wholeFile
+        var lock = wholeFile(F_RDLCK)
         guard fcntl(file.number, F_GETLK, &lock) == 0, lock.l_type != Int16(F_UNLCK) else { return .nobody }
         return lock.l_pid > 0 ? .process(lock.l_pid) : .unseen
     }
 
-    private static var wholeFile: flock {
+    private static func isLockedByReaders(_ file: borrowing OwnedDescriptor) -> Bool {
+        var lock = wholeFile(F_WRLCK)
+        return fcntl(file.number, F_GETLK, &lock) == 0 && lock.l_type == Int16(F_RDLCK)
+    }
+
+    private static func wholeFile(_ type: Int32) -> flock {
         var lock = flock()
-        lock.l_type = Int16(F_WRLCK)
+        lock.l_type = Int16(type)
         lock.l_whence = Int16(SEEK_SET)
         return lock
     }

@@ -87,11 +87,14 @@ struct IniFile {
             delimiter > text.startIndex
         else {
             problems.append(
-                ConfigurationProblem(at: place, "`\(text)` is neither a key nor a section", allowed: "key = value, or [section]"))
+                ConfigurationProblem(
+                    at: place, "`\(firstWord(text))` is neither a key nor a section", allowed: "key = value, or [section]"))
             return
         }
         guard let section else {
-            problems.append(ConfigurationProblem(at: place, "`\(text)` comes before any section", hint: "put it under a [section]"))
+            problems.append(
+                ConfigurationProblem(
+                    at: place, "`\(firstWord(text[..<delimiter]))` comes before any section", hint: "put it under a [section]"))
             return
         }
         let key = String(decoding: trim(Array(text[..<delimiter].utf8)[...]), as: UTF8.self).lowercased()
@@ -114,6 +117,9 @@ struct IniFile {
         }
     }
 }
+
+/// What is shown of a line that can't be read: what follows may be a secret.
+private func firstWord(_ text: some StringProtocol) -> String { String(text.prefix { $0 != " " && $0 != "\t" }) }
 
 private func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (0x09...0x0d).contains(byte) }
 

@@ -64,7 +64,8 @@ public struct PublisherSettings: Hashable, Sendable {
         plainUnbans = section.boolean("plainunbans", default: plainUnbans)
         auth = section.boolean("auth", default: auth)
         authTokens = section.list(
-            "authtoken", default: authTokens, at: .commas, allowed: "tokens of 1 to 256 bytes without |, separated by commas"
+            "authtoken", default: authTokens, at: .commas, allowed: "tokens of 1 to 256 bytes without |, separated by commas",
+            isSecret: true
         ) {
             (1...256).contains($0.utf8.count) && !$0.utf8.contains { $0 == UInt8(ascii: "|") } ? $0 : nil
         }

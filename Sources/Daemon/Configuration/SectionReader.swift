@@ -64,8 +64,11 @@ struct SectionReader {
     }
 
     /// A list. `parse` gives `nil` for an item that is not `allowed`.
+    ///
+    /// - Parameter isSecret: Whether items are not shown, whatever is wrong with them.
     mutating func list<V>(
-        _ key: String, default fallback: [V], at separator: ListSeparator = .commasAndBlanks, allowed: String, _ parse: (String) -> V?
+        _ key: String, default fallback: [V], at separator: ListSeparator = .commasAndBlanks, allowed: String, isSecret: Bool = false,
+        _ parse: (String) -> V?
     ) -> [V] {
         keys.append(key)
         guard let entry = entries[key] else { return fallback }
@@ -78,7 +81,7 @@ struct SectionReader {
             if let value = parse(item) {
                 values.append(value)
             } else {
-                refuse(key, "`\(item)` is not allowed", allowed: allowed)
+                refuse(key, isSecret ? "an item is not allowed" : "`\(item)` is not allowed", allowed: allowed)
             }
         }
         return values

@@ -89,7 +89,15 @@ public struct NeverBan: Sendable, Equatable {
     }
 
     /// Why this address or prefix may not be banned; `nil` when it may.
+    ///
+    /// What stands for IPv4 addresses behind a translator (NAT64) is banned as little as these are.
     public func refusal(for address: Address) -> Refusal? {
+        if let refusal = refusal(ofItself: address) { return refusal }
+        guard let ipv4 = address.translatedIPv4, let refusal = refusal(ofItself: ipv4) else { return nil }
+        return Refusal(rule: refusal.rule, text: "\(address) stands for \(ipv4): \(refusal.text)")
+    }
+
+    private func refusal(ofItself address: Address) -> Refusal? {
         let (limit, key) = address.family == .ipv4 ? (minPrefix4, "minprefix4") : (minPrefix6, "minprefix6")
         if address.prefixLength < limit {
             return Refusal(rule: .prefixTooWide, text: "the prefix is wider than \(key) = \(limit)")

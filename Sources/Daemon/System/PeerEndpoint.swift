@@ -5,7 +5,7 @@ import Wire
 
 /// The address and port at the other end of a TCP connection.
 public struct PeerEndpoint: Hashable, Sendable {
-    /// An IPv4 address as such, also behind a socket for both families.
+    /// An IPv4 address as such, also behind a socket for both families; a link-local one without its zone.
     public let address: Address
     public let port: UInt16
 
@@ -18,21 +18,13 @@ public struct PeerEndpoint: Hashable, Sendable {
     public init?(descriptor: Int32) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let code = withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
-        }
-        guard code == 0 else { return nil }
-        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let named = withUnsafePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getnameinfo($0, length, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST)
+        let peer = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getpeername(descriptor, address, &length) == 0 ? Address(address) : nil
             }
         }
-        guard named == 0 else { return nil }
-        let text = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let plain = text.hasPrefix("::ffff:") ? String(text.dropFirst("::ffff:".count)) : text
-        guard let address = Address(plain) else { return nil }
-        self.address = address
+        guard let peer else { return nil }
+        address = peer
         // The port is at the same place in sockaddr_in and sockaddr_in6.
         port = withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
     }

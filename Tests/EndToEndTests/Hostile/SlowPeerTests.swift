@@ -136,6 +136,24 @@ import ZeroMQ
         }
     }
 
+    @Test func whoSubscribesToTheSameAgainAndAgainCostsLittle() async throws {
+        try await LoopbackCluster.with { cluster in
+            let mole = try await cluster.authorize("mole")
+            try await whileAHostReports(in: cluster, growth: 32 << 20, "subscriptions for 3 s") {
+                let socket = try Socket(.subscriber, in: try Context())
+                try socket.sendHighWater(0)
+                try socket.curveClient(own: mole, server: cluster.publisher)
+                try socket.subscribe([])
+                try socket.connect(cluster.endpoints[1])
+                try #require(socket.next(by: .now + .seconds(30)) != nil)
+                let end = ContinuousClock.now + .seconds(3)
+                while ContinuousClock.now < end { for _ in 0..<1000 { try socket.subscribe([]) } }
+                let newcomer = try cluster.subscriber(in: try Context())
+                try #require(newcomer.next(by: .now + .seconds(30)) != nil)
+            }
+        }
+    }
+
     @Test func subscribersThatNeverReadCostLittleAndTheOthersHearAll() async throws {
         try await LoopbackCluster.with { cluster in
             let mole = try await cluster.authorize("mole")
