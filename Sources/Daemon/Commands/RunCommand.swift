@@ -14,8 +14,8 @@ struct RunCommand<S: Service>: ParsableCommand {
     func run() throws {
         try reportingErrors(as: S.programName) {
             // Before any thread starts: threads inherit what is blocked, and the environment is not theirs to read yet.
-            let signals = try SignalDescriptor()
             let manager = ServiceManager.fromEnvironment()
+            let signals = try SignalDescriptor(for: manager)
             let starter = Starter.fromEnvironment()
             // A handler and not SIG_IGN, which children would inherit. Writes to a closed pipe fail with EPIPE.
             signal(SIGPIPE) { _ in }

@@ -16,18 +16,23 @@ public struct SignalDescriptor: ~Copyable {
     }
 
     private let owned: OwnedDescriptor
+    private let manager: ServiceManager
 
-    /// Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts.
-    public init() throws(SystemError) {
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGALRM for this thread and those it starts.
+    public init() throws(SystemError) { try self.init(for: ServiceManager(socket: nil)) }
+
+    /// - Parameter manager: is told that the loop is alive whenever it takes SIGALRM.
+    init(for manager: ServiceManager) throws(SystemError) {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGALRM] { sigaddset(&signals, signal) }
         let code = pthread_sigmask(SIG_BLOCK, &signals, nil)
         guard code == 0 else { throw SystemError("block signals", code: code) }
         guard let descriptor = OwnedDescriptor(signalfd(-1, &signals, Int32(SFD_CLOEXEC | SFD_NONBLOCK))) else {
             throw SystemError("make a descriptor of signals")
         }
         owned = descriptor
+        self.manager = manager
     }
 
     /// Readable when a signal waits.
@@ -36,9 +41,15 @@ public struct SignalDescriptor: ~Copyable {
     /// Takes a waiting signal; `nil` when none waits.
     public borrowing func next() -> Signal? {
         var information = signalfd_siginfo()
-        var count = 0
-        repeat { count = read(owned.number, &information, MemoryLayout<signalfd_siginfo>.size) } while count < 0 && errno == EINTR
-        guard count == MemoryLayout<signalfd_siginfo>.size else { return nil }
-        return Int32(bitPattern: information.ssi_signo) == SIGHUP ? .reload : .terminate
+        while true {
+            let count = read(owned.number, &information, MemoryLayout<signalfd_siginfo>.size)
+            if count < 0, errno == EINTR { continue }
+            guard count == MemoryLayout<signalfd_siginfo>.size else { return nil }
+            switch Int32(bitPattern: information.ssi_signo) {
+            case SIGALRM: manager.alive()
+            case SIGHUP: return .reload
+            default: return .terminate
+            }
+        }
     }
 }
