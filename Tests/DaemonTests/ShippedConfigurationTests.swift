@@ -1,4 +1,5 @@
 // Promises of the configuration that is shipped in conf/: it shows every key with its default, and its examples work.
+// The publisher's section is in a file of its own in fail2ban-cluster.d, which one host has.
 
 import TestSupport
 import Testing
@@ -10,11 +11,26 @@ import Wire
     /// conf/ of this package.
     private static let folder = String(#filePath.dropLast("Tests/DaemonTests/ShippedConfigurationTests.swift".count)) + "conf"
     private static let files = namesInFolder(folder).filter { $0.hasSuffix(".conf") }.map { "\(folder)/\($0)" }
+
+    /// A file with its overlays.
+    private func text(of file: String) throws -> String {
+        let overlays = file.dropLast("conf".count) + "d"
+        return try ([file] + namesInFolder(String(overlays)).sorted().map { "\(overlays)/\($0)" })
+            .map { try #require(textOfFile($0)) }.joined(separator: "\n")
+    }
+
     /// They have no default; the shipped file shows an example.
     private static let required = ["zmqreplyserver", "zmqpublisherurl"]
 
     @Test func thereIsAShippedConfiguration() {
         #expect(Self.files.contains("\(Self.folder)/fail2ban-cluster.conf"))
+    }
+
+    @Test func aHostIsNoPublisherUntilItIsMadeOne() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("fail2ban-cluster.conf", try #require(textOfFile("\(Self.folder)/fail2ban-cluster.conf")))
+        let configuration = try Configuration.load(folder("fail2ban-cluster.conf"), systemHostname: try #require(Hostname("host1")))
+        #expect(configuration.publisher == nil && configuration.monitor != nil && configuration.subscriber != nil)
     }
 
     @Test(arguments: files)
@@ -34,7 +50,7 @@ import Wire
 
     @Test(arguments: files)
     func everyKeyIsInTheShippedFile(file: String) throws {
-        let text = try #require(textOfFile(file))
+        let text = try text(of: file)
         var shown: [String: Set<String>] = [:]
         var section = ""
         for line in text.split(separator: "\n") {
@@ -53,7 +69,7 @@ import Wire
     /// A commented line is an example that works.
     @Test(arguments: files)
     func everyExampleIsValid(file: String) throws {
-        let text = try #require(textOfFile(file))
+        let text = try text(of: file)
         let lines = text.split(separator: "\n").map { $0.hasPrefix("#") && !$0.hasPrefix("# ") && $0.count > 1 ? $0.dropFirst() : $0 }
         // The example of the plain endpoints takes the ports that the line above it says to give up.
         let moved = lines.joined(separator: "\n").replacing("\nreplybindurl = tcp://*:5678", with: "\nreplybindurl = tcp://*:5681")
