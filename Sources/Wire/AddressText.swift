@@ -15,7 +15,7 @@ extension Address {
     /// The bytes of the longest text that can be an address: an IPv6 address with a dotted tail and a prefix length.
     public static let longestText = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128".utf8.count
 
-    /// As ``init(_:)``, from ASCII bytes, without allocating.
+    /// As from a string, from ASCII bytes, without allocating.
     public init?(bytes: Span<UInt8>) {
         guard bytes.count <= Address.longestText else { return nil }
         var end = bytes.count
