@@ -104,14 +104,14 @@ import Testing
     @Test func aManagerThatWantsToHearsThatTheLoopIsAlive() async throws {
         let sample = try Sample()
         let manager = try NotifyListener(sample.folder("notify"))
-        try await sample.start(["NOTIFY_SOCKET": sample.folder("notify"), "WATCHDOG_USEC": "20000"])
+        _ = try await sample.start(["NOTIFY_SOCKET": sample.folder("notify"), "WATCHDOG_USEC": "20000"])
         #expect([manager.next(), manager.next(), manager.next()] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"])
     }
 
     @Test func aManagerThatWatchesAnotherProcessHearsNothingFromThisOne() async throws {
         let sample = try Sample()
         let manager = try NotifyListener(sample.folder("notify"))
-        try await sample.start(["NOTIFY_SOCKET": sample.folder("notify"), "WATCHDOG_USEC": "2", "WATCHDOG_PID": "1"])
+        _ = try await sample.start(["NOTIFY_SOCKET": sample.folder("notify"), "WATCHDOG_USEC": "2", "WATCHDOG_PID": "1"])
         #expect(manager.next() == "READY=1")
         #expect(try await sample.run("stop").status == 0)
         #expect(manager.next() == "STOPPING=1")

@@ -29,7 +29,8 @@ import Wire
     @Test func aHostIsNoPublisherUntilItIsMadeOne() throws {
         let folder = try TemporaryFolder()
         try folder.write("fail2ban-cluster.conf", try #require(textOfFile("\(Self.folder)/fail2ban-cluster.conf")))
-        let configuration = try Configuration.load(folder("fail2ban-cluster.conf"), systemHostname: try #require(Hostname("host1")))
+        let host = try #require(Hostname("host1"))
+        let configuration = try Configuration.load(folder("fail2ban-cluster.conf"), systemHostname: host)
         #expect(configuration.publisher == nil && configuration.monitor != nil && configuration.subscriber != nil)
     }
 
