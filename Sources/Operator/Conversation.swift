@@ -37,7 +37,7 @@ struct Conversation: ~Copyable {
 
     /// Sends a request and returns the answer.
     ///
-    /// - Throws: ``ServiceError`` when no answer comes in time, or a NAK comes.
+    /// - Throws: ``Daemon/ServiceError`` when no answer comes in time, or a NAK comes.
     mutating func ask(_ request: @escaping () -> Message) throws -> Message {
         let deadline = ContinuousClock.now + Conversation.patience
         try client.send(now: .now) { request().frames }

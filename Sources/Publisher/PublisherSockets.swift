@@ -42,7 +42,7 @@ struct PublisherSockets: ~Copyable {
     /// Where the four really listen, for the log: with port 0 the port that was free.
     let endpoints: [String]
 
-    /// Binds all endpoints of the settings. An ``Authenticator`` of the same context must be there already.
+    /// Binds all endpoints of the settings. An ``ZeroMQ/Authenticator`` of the same context must be there already.
     init(in context: Context, settings: PublisherSettings, key: SecretKey) throws(ZeroMQError) {
         var endpoints: [String] = []
         let requests = try PublisherSockets.requestSocket(in: context, key: key)
@@ -113,7 +113,7 @@ struct PublisherSockets: ~Copyable {
         while let event = try broadcastConnections.next() { work(event, Domain.broadcasts) }
     }
 
-    /// The ROUTER for requests, as a standby has it too; not bound yet. An ``Authenticator`` of the same context must be there already.
+    /// The ROUTER for requests, as a standby has it too; not bound yet. An ``ZeroMQ/Authenticator`` of the same context must be there already.
     static func requestSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
         let requests = try Socket(.router, in: context)
         try limitRequests(requests, largestFrame: largestFrame)

@@ -26,7 +26,7 @@ struct StandbyMarker {
         configuration.publisher?.standby == true && !StandbyMarker(configuration).isPromoted
     }
 
-    /// What `status` says of a publisher that runs. Never called in its own process, see ``PidFile/holder(of:)``.
+    /// What `status` says of a publisher that runs. Never called in its own process, see ``Daemon/PidFile/holder(of:)``.
     ///
     /// - Returns: `nil` when this user may not look into `statedir`.
     static func role(_ configuration: Configuration) throws(PidFileError) -> String? {
