@@ -12,6 +12,7 @@ let settings: [SwiftSetting] =
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -65,7 +66,7 @@ let package = Package(
         library("ZeroMQ", ["CZeroMQ"]),
         library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
         library("Monitor", ["Wire", "ZeroMQ", "Daemon", "CZlib", grdb, logging, argumentParser]),
-        library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, heap, logging, argumentParser]),
+        library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, sqlite, heap, logging, argumentParser]),
         library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", "CNetfilter", heap, logging]),
         library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),
 
