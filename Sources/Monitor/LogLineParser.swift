@@ -32,8 +32,7 @@ public enum LogLineParser {
     }
 
     private static func jail(_ name: Span<UInt8>) -> Jail? {
-        guard name.count <= 64 else { return nil }
-        return Jail(name.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+        Jail(bytes: name)
     }
 
     /// fail2ban allows any text as a jail's name. A ban in one with a blank or bracket is refused by name, not passed over.

@@ -11,6 +11,8 @@ struct ReportQueue {
 
     private var lines: [Line] = []
     private var underWay: [Line] = []
+    /// To measure a line in.
+    private var text: [UInt8] = []
 
     /// How many lines wait for the next report.
     var waiting: Int { lines.count }
@@ -24,7 +26,7 @@ struct ReportQueue {
     var all: [Report.Entry] { (underWay + lines).map(\.entry) }
 
     mutating func append(_ position: UInt64?, _ event: Event) {
-        var text: [UInt8] = []
+        text.removeAll(keepingCapacity: true)
         event.appendLine(to: &text)
         // The position, its bar and the newline; see ``Wire/Report/longestEntry``.
         lines.append(Line(entry: Report.Entry(position: position, event), bytes: text.count + 21))

@@ -48,13 +48,13 @@ struct BanTable {
     ///
     /// - Parameter isMove: decided later than its place in the log, so it changes only a hold that stands and was not seen later.
     mutating func apply(_ event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) -> Effect {
-        var record = records[event.address] ?? BanRecord()
-        let old = record
+        let old = records[event.address]
+        var record = old ?? BanRecord()
         change(&record, by: event, isPlain: isPlain, isMove: isMove, now: now)
-        guard record != old else { return Effect(isChange: false) }
+        guard record != old ?? BanRecord() else { return Effect(isChange: false) }
         let announcement = announce(event, in: &record)
-        store(record, for: event.address)
-        return Effect(isChange: true, announcement: announcement, isMovedEnd: old.announced != nil && announcement?.action == .ban)
+        store(record, in: old, for: event.address)
+        return Effect(isChange: true, announcement: announcement, isMovedEnd: old?.announced != nil && announcement?.action == .ban)
     }
 
     private mutating func change(_ record: inout BanRecord, by event: Event, isPlain: Bool, isMove: Bool, now: Timestamp) {
@@ -118,9 +118,8 @@ struct BanTable {
         while looked < limit, let address = due.next(now: now) {
             looked += 1
             // A time that no longer holds is passed over: the record's present one is there too.
-            guard var record = records[address], let time = record.nextTime(memory: memory), time <= now.milliseconds else {
-                continue
-            }
+            let old = records[address]
+            guard var record = old, let time = record.nextTime(memory: memory), time <= now.milliseconds else { continue }
             let ended = record.removeEnded(at: now.milliseconds)
             if record.liftedAt > 0, record.liftedAt + memory <= now.milliseconds { record.liftedAt = 0 }
             if let last = ended {
@@ -128,7 +127,7 @@ struct BanTable {
                 let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .expired)
                 if let announcement = announce(cause, in: &record) { announcements.append(announcement) }
             }
-            store(record, for: address)
+            store(record, in: old, for: address)
         }
         return announcements
     }
@@ -141,16 +140,18 @@ struct BanTable {
         switch entry {
         case .refused: return
         case .admitted(let event, let isPlain, let isMove, let announcement):
-            var record = records[event.address] ?? BanRecord()
+            let old = records[event.address]
+            var record = old ?? BanRecord()
             change(&record, by: event, isPlain: isPlain, isMove: isMove, now: admitted)
             if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
-            put(record, for: event.address)
+            put(record, in: old, for: event.address)
             changed.insert(event.address)
         case .announced(let event):
-            guard var record = records[event.address] else { return }
+            let old = records[event.address]
+            guard var record = old else { return }
             if event.cause == .expired { _ = record.removeEnded(at: admitted.milliseconds) }
             record.announced = event.action == .ban ? event.end.deadline : nil
-            put(record, for: event.address)
+            put(record, in: old, for: event.address)
             changed.insert(event.address)
         }
     }
@@ -167,12 +168,13 @@ struct BanTable {
     mutating func announceDifferences(on addresses: some Sequence<Address>) -> [Event] {
         var announcements: [Event] = []
         for address in addresses {
-            guard var record = records[address], let any = record.order ?? record.holds.first else { continue }
+            let old = records[address]
+            guard var record = old, let any = record.order ?? record.holds.first else { continue }
             let holder = holders[any.holder]
             let cause = Event(host: holder.host, jail: holder.jail, action: .unban, address: address, cause: .held)
             guard let announcement = announce(cause, in: &record) else { continue }
             announcements.append(announcement)
-            store(record, for: address)
+            store(record, in: old, for: address)
         }
         return announcements
     }
@@ -215,7 +217,7 @@ struct BanTable {
     /// What happened since the last ``keep()`` must not have happened.
     mutating func takeBack() {
         // Their times may have been taken out of those that are due; one too many does no harm.
-        for (address, record) in before { put(record ?? BanRecord(), for: address) }
+        for (address, record) in before { put(record ?? BanRecord(), in: records[address], for: address) }
         before.removeAll(keepingCapacity: before.capacity < 10_000)
     }
 
@@ -229,20 +231,23 @@ struct BanTable {
     mutating func restore(_ holders: [Holder]) { for holder in holders { _ = self.holders.enter(holder) } }
 
     /// Puts a record back as its table has it. Nothing can be taken back.
-    mutating func restore(_ record: BanRecord, for address: Address) { put(record, for: address) }
+    mutating func restore(_ record: BanRecord, for address: Address) { put(record, in: records[address], for: address) }
 
     /// Makes room, so that a table of known size is not moved again and again.
     mutating func reserve(_ count: Int) { records.reserveCapacity(count) }
 
-    private mutating func store(_ record: BanRecord, for address: Address) {
-        if before[address] == nil { before[address] = .some(records[address]) }
-        put(record, for: address)
+    /// - Parameter old: the record in whose place it comes.
+    private mutating func store(_ record: BanRecord, in old: BanRecord?, for address: Address) {
+        if before[address] == nil { before[address] = .some(old) }
+        put(record, in: old, for: address)
     }
 
-    private mutating func put(_ record: BanRecord, for address: Address) {
-        holders.replace(records[address]?.holds ?? [], by: record.holds, on: address)
+    private mutating func put(_ record: BanRecord, in old: BanRecord?, for address: Address) {
+        holders.replace(old?.holds ?? [], by: record.holds, on: address)
         records[address] = record.isEmpty ? nil : record
-        if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
+        if (old?.announced == nil) != (record.announced == nil) {
+            if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
+        }
         allowedAddresses.allow(address, until: record.allowedUntil)
         guard let time = record.nextTime(memory: memory) else { return }
         if due.count > 2 * records.count + 1024 {

@@ -28,37 +28,46 @@ struct Holders {
     /// The numbers that each host has; of plain clients only how many there are.
     private var numbersOfHost: [Hostname: [UInt32]] = [:]
     private var plainCount = 0
+    /// The one asked about last, as for each line of a report: nothing is to be looked up then.
+    private var latest: (holder: BanTable.Holder, number: UInt32)?
 
     subscript(number: UInt32) -> BanTable.Holder { list[Int(number)] }
 
     /// `nil` of one who never held.
-    func number(of holder: BanTable.Holder) -> UInt32? { numbers[holder] }
+    func number(of holder: BanTable.Holder) -> UInt32? {
+        if let latest, latest.holder == holder { return latest.number }
+        return numbers[holder]
+    }
 
     /// Whether it held before, or there is room for one more.
     func mayHold(_ holder: BanTable.Holder) -> Bool {
-        if numbers[holder] != nil { return true }
+        if number(of: holder) != nil { return true }
         if holder.isPlain { return plainCount < Holders.mostPlain }
         return (numbersOfHost[holder.host]?.count ?? 0) < Holders.mostJails
     }
 
     /// The number of one who holds now: the next one if it never did before.
     mutating func enter(_ holder: BanTable.Holder) -> UInt32 {
-        if let number = numbers[holder] { return number }
+        if let number = number(of: holder) {
+            latest = (holder, number)
+            return number
+        }
         let number = UInt32(list.count)
         list.append(holder)
         held.append([])
         numbers[holder] = number
+        latest = (holder, number)
         if holder.isPlain { plainCount += 1 } else { numbersOfHost[holder.host, default: []].append(number) }
         return number
     }
 
     /// Notes that the address has other holds than before.
-    mutating func replace(_ old: [Hold], by new: [Hold], on address: Address) {
-        for hold in old {
+    mutating func replace(_ old: Holds, by new: Holds, on address: Address) {
+        for hold in old where !new.contains(where: { $0.holder == hold.holder }) {
             held[Int(hold.holder)].remove(address)
             if list[Int(hold.holder)].isPlain { plainHoldCount -= 1 }
         }
-        for hold in new {
+        for hold in new where !old.contains(where: { $0.holder == hold.holder }) {
             held[Int(hold.holder)].insert(address)
             if list[Int(hold.holder)].isPlain { plainHoldCount += 1 }
         }

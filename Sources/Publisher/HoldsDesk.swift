@@ -142,6 +142,8 @@ struct HoldsDesk {
 
     /// The host reported of this itself, so what its list says of it is older.
     mutating func note(_ event: Event, now: Timestamp) {
+        // Mostly no list is on the way, and what is banned is not lifted.
+        guard !lists.isEmpty || event.action == .unban else { return }
         let subject = Subject(jail: event.jail, address: event.address)
         lists[event.host]?.touched.insert(subject)
         // Nothing that is reported so much while its list is on the way is worth keeping: the next list tells all.

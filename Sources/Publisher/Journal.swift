@@ -71,15 +71,11 @@ final class Journal {
     func append(_ batch: Ledger.Batch, now: Timestamp = .now) throws(JournalError) {
         var row = lastRow
         try write("write \(batch.entries.count) events") { db in
-            let insert = try db.cachedStatement(
-                sql: """
-                    INSERT INTO event (\(JournalRow.columnNames))
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
+            var insert = try BulkStatement(
+                db, "INSERT INTO event (\(JournalRow.columnNames)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             for (admitted, entry) in batch.entries {
                 row += 1
-                insert.setUncheckedArguments(JournalRow.arguments(of: entry, admitted: admitted, row: row))
-                try insert.execute()
+                try JournalRow.write(entry, admitted: admitted, row: row, by: &insert)
             }
             let place = try db.cachedStatement(
                 sql: """

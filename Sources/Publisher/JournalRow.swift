@@ -13,7 +13,10 @@ enum JournalRow {
     static let refused = "refused"
     private static let announced = "announced"
 
-    static func arguments(of entry: JournalEntry, admitted time: Timestamp, row: Int64) -> StatementArguments {
+    /// Writes the entry's row.
+    ///
+    /// - Parameter insert: has a parameter for each of ``columnNames``.
+    static func write(_ entry: JournalEntry, admitted time: Timestamp, row: Int64, by insert: inout BulkStatement) throws {
         switch entry {
         case .admitted(let event, let isPlain, let isMove, let announcement):
             var line: String?
@@ -21,33 +24,48 @@ enum JournalRow {
                 same.number = event.number
                 if same != event { line = announcement?.line }
             }
-            return columns(row, event, Self.admitted, time, number: announcement?.number, isPlain: isPlain, isMove: isMove, line: line)
+            bind(row, announcement?.number, Self.admitted, time, event.host, event, to: &insert)
+            bind(isPlain, isMove, line, nil, to: &insert)
         case .announced(let event):
-            return columns(row, event, Self.announced, time, number: event.number)
+            bind(row, event.number, Self.announced, time, event.host, event, to: &insert)
+            bind(false, false, nil, nil, to: &insert)
         case .refused(let host, let event, let reason):
-            guard let event else {
-                return [row, nil, refused, time.milliseconds, nil, host.description, nil, nil, nil, nil, nil, 0, 0, nil, reason]
-            }
-            return columns(row, event, Self.refused, time, host: host, refusal: reason)
+            bind(row, nil, Self.refused, time, host, event, to: &insert)
+            bind(false, false, nil, reason, to: &insert)
         }
+        try insert.run()
     }
 
-    private static func columns(
-        _ row: Int64, _ event: Event, _ kind: String, _ time: Timestamp, number: UInt64? = nil, host: Hostname? = nil,
-        isPlain: Bool = false,
-        isMove: Bool = false, line: String? = nil, refusal: String? = nil
-    ) -> StatementArguments {
-        let end: Int64? =
-            switch event.end {
-            case .unknown: nil
-            case .permanent: -1
-            case .at(let time): time.milliseconds
-            }
-        return [
-            row, number.map(Int64.init), kind, time.milliseconds, event.seen?.milliseconds, (host ?? event.host).description,
-            event.jail.description, event.action.rawValue, event.address.description, end, event.cause.rawValue, isPlain ? 1 : 0,
-            isMove ? 1 : 0, line, refusal,
-        ]
+    /// The columns up to the cause; what is only of an event stays empty without one.
+    private static func bind(
+        _ row: Int64, _ number: UInt64?, _ kind: String, _ time: Timestamp, _ host: Hostname, _ event: Event?, to insert: inout BulkStatement
+    ) {
+        insert.bind(row)
+        insert.bind(number.map(Int64.init))
+        insert.bind(kind)
+        insert.bind(time.milliseconds)
+        insert.bind(event?.seen?.milliseconds)
+        insert.bind(host.description)
+        guard let event else {
+            for _ in 0..<5 { insert.bind(nil as Int64?) }
+            return
+        }
+        insert.bind(event.jail.description)
+        insert.bind(event.action.rawValue)
+        insert.bind(event.address)
+        switch event.end {
+        case .unknown: insert.bind(nil as Int64?)
+        case .permanent: insert.bind(-1)
+        case .at(let time): insert.bind(time.milliseconds)
+        }
+        insert.bind(event.cause.rawValue)
+    }
+
+    private static func bind(_ isPlain: Bool, _ isMove: Bool, _ line: String?, _ refusal: String?, to insert: inout BulkStatement) {
+        insert.bind(isPlain ? 1 : 0)
+        insert.bind(isMove ? 1 : 0)
+        insert.bind(line)
+        insert.bind(refusal)
     }
 
     /// The entry of a row of ``columnNames``; `nil` when it doesn't make sense.

@@ -43,16 +43,9 @@ extension Journal {
                 try holder.execute(
                     arguments: [portion.firstHolder + index, one.host.description, one.jail.description, one.isPlain ? 1 : 0])
             }
-            let insert = try db.cachedStatement(
-                sql: """
-                    INSERT OR REPLACE INTO record
-                    (\(KeptRecord.columnNames))
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
-            for kept in portion.records {
-                insert.setUncheckedArguments(kept.arguments)
-                try insert.execute()
-            }
+            var insert = try BulkStatement(
+                db, "INSERT OR REPLACE INTO record (\(KeptRecord.columnNames)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            for kept in portion.records { try kept.write(by: &insert) }
             let remove = try db.cachedStatement(sql: "DELETE FROM record WHERE address = ? AND row = ?")
             for kept in portion.needless { try remove.execute(arguments: [kept.address.description, kept.row]) }
             if let truth = portion.truth {
@@ -99,14 +92,24 @@ extension KeptRecord {
     fileprivate static let columnNames =
         "address, row, announced, lifted, holder, end, seen, more, order_holder, order_end, order_seen, allowed"
 
-    fileprivate var arguments: StatementArguments {
-        let hold = record.holds.first
-        let more = record.holds.dropFirst().map { "\($0.holder) \($0.end) \($0.seen)" }.joined(separator: ",")
-        return [
-            address.description, row, record.announced, record.liftedAt == 0 ? nil : record.liftedAt, hold.map { Int64($0.holder) },
-            hold?.end, hold?.seen, more.isEmpty ? nil : more, record.order.map { Int64($0.holder) }, record.order?.end, record.order?.seen,
-            record.allowedUntil == 0 ? nil : record.allowedUntil,
-        ]
+    /// - Parameter insert: has a parameter for each of ``columnNames``.
+    fileprivate func write(by insert: inout BulkStatement) throws {
+        insert.bind(address)
+        insert.bind(row)
+        insert.bind(record.announced)
+        insert.bind(record.liftedAt == 0 ? nil : record.liftedAt)
+        bind(record.holds.first, to: &insert)
+        let more = record.holds.count < 2 ? "" : record.holds.dropFirst().map { "\($0.holder) \($0.end) \($0.seen)" }.joined(separator: ",")
+        insert.bind(more.isEmpty ? nil : more)
+        bind(record.order, to: &insert)
+        insert.bind(record.allowedUntil == 0 ? nil : record.allowedUntil)
+        try insert.run()
+    }
+
+    private func bind(_ hold: Hold?, to insert: inout BulkStatement) {
+        insert.bind(hold.map { Int64($0.holder) })
+        insert.bind(hold?.end)
+        insert.bind(hold?.seen)
     }
 
     fileprivate init?(_ row: Row) {

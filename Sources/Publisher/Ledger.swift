@@ -49,11 +49,13 @@ struct Ledger {
     /// Takes a report of the host that the key belongs to. A repeat changes nothing, and one bad line stops none behind it.
     mutating func take(_ report: Report, from host: Hostname, term: Term, now: Timestamp) -> Acknowledgement {
         let stream = Stream(host: host, name: report.stream)
+        let known = position(of: stream)
+        var reached = known
         var refused: [Acknowledgement.Refusal] = []
         for entry in report.entries {
             if let position = entry.position {
-                guard position > self.position(of: stream) else { continue }
-                advance(stream, to: position)
+                guard position > reached else { continue }
+                reached = position
             }
             var line: Event?
             let admitted: Result<Event, Admission.Refusal>
@@ -75,7 +77,8 @@ struct Ledger {
                 if entry.position != nil { add(.refused(host: host, event: line, reason: refusal.reason), now: now) }
             }
         }
-        return Acknowledgement(term: term, position: position(of: stream), refused: refused)
+        if reached > known { advance(stream, to: reached) }
+        return Acknowledgement(term: term, position: reached, refused: refused)
     }
 
     private mutating func advance(_ stream: Stream, to position: UInt64) {

@@ -197,7 +197,7 @@ struct PublisherService: ~Copyable {
         desk.note(ledger.pending)
         let movedEnds = ledger.pending.movedEnds
         let announcements = ledger.commit()
-        for event in announcements { logger.info("\(event.line)") }
+        if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
         broadcaster.add(announcements)
         try sockets.broadcastPlain(announcements, except: movedEnds)
         return nil

@@ -30,6 +30,17 @@ public struct Address: Hashable, Sendable {
     /// Whether this is one address and not a range.
     public var isSingle: Bool { prefixLength == family.width }
 
+    /// An IPv4 address is one number to the hasher: tables of millions are asked several times for each event.
+    public func hash(into hasher: inout Hasher) {
+        switch family {
+        case .ipv4: hasher.combine(low | UInt64(prefix) << 32)
+        case .ipv6:
+            hasher.combine(high)
+            hasher.combine(low)
+            hasher.combine(prefix)
+        }
+    }
+
     private init(high: UInt64, low: UInt64, family: Family, prefixLength: Int) {
         // Swift's << gives 0 when the shift is the type's width, which is what a mask needs.
         switch family {

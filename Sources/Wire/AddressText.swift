@@ -153,10 +153,28 @@ extension Address: CustomStringConvertible {
     }
 
     private func appendDottedQuad(to text: inout [UInt8]) {
-        for shift in [24, 16, 8, 0] as [UInt64] {
-            appendDecimal(low >> shift & 0xff, to: &text)
-            if shift > 0 { text.append(UInt8(ascii: ".")) }
+        var digits: InlineArray<15, UInt8> = .init(repeating: 0)
+        var count = 0
+        var shift: UInt64 = 32
+        while shift > 0 {
+            shift -= 8
+            let part = UInt8(truncatingIfNeeded: low >> shift)
+            if part >= 100 {
+                digits[count] = UInt8(ascii: "0") + part / 100
+                count += 1
+            }
+            if part >= 10 {
+                digits[count] = UInt8(ascii: "0") + part / 10 % 10
+                count += 1
+            }
+            digits[count] = UInt8(ascii: "0") + part % 10
+            count += 1
+            if shift > 0 {
+                digits[count] = UInt8(ascii: ".")
+                count += 1
+            }
         }
+        digits.span.extracting(0..<count).withUnsafeBufferPointer { text.append(contentsOf: $0) }
     }
 
     private func group(_ i: Int) -> UInt64 { (i < 4 ? high : low) >> UInt64(48 - (i & 3) * 16) & 0xffff }

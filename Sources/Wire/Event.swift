@@ -50,6 +50,35 @@ public struct Event: Hashable, Sendable {
     }
 }
 
+extension Event.Action {
+    /// The action that these bytes name.
+    init?(bytes: Span<UInt8>) {
+        if isText(bytes, Self.ban.rawValue) {
+            self = .ban
+        } else if isText(bytes, Self.unban.rawValue) {
+            self = .unban
+        } else {
+            return nil
+        }
+    }
+}
+
+extension Event.Cause {
+    /// The cause that these bytes name.
+    init?(bytes: Span<UInt8>) {
+        // The most frequent first; nothing is made of what is compared.
+        if isText(bytes, Self.detected.rawValue) {
+            self = .detected
+        } else if isText(bytes, Self.held.rawValue) {
+            self = .held
+        } else if let text = asciiText(bytes), let other = Self(rawValue: text) {
+            self = other
+        } else {
+            return nil
+        }
+    }
+}
+
 /// Why a line is not an event: the first field that is wrong. Its raw value is the reason that travels in an answer.
 public enum EventLineError: String, Error, Sendable {
     case fields = "not nine fields"
@@ -69,17 +98,19 @@ extension Event {
     public static let longestLine = 512
 
     /// Parses one line without its newline.
-    public init(line: Span<UInt8>) throws(EventLineError) {
+    ///
+    /// - Parameter previous: the event of the line before, which mostly has the same host and jail.
+    public init(line: Span<UInt8>, behind previous: Event? = nil) throws(EventLineError) {
         guard line.count <= Event.longestLine, let at = fieldRanges(line, count: InlineArray<9, Range<Int>>.self) else { throw .fields }
-        guard let host = asciiText(line.extracting(at[0])).flatMap({ Hostname($0) }) else { throw .host }
-        guard let jail = asciiText(line.extracting(at[1])).flatMap({ Jail($0) }) else { throw .jail }
-        guard let action = asciiText(line.extracting(at[2])).flatMap(Action.init(rawValue:)) else { throw .action }
+        guard let host = Hostname(bytes: line.extracting(at[0]), like: previous?.host) else { throw .host }
+        guard let jail = Jail(bytes: line.extracting(at[1]), like: previous?.jail) else { throw .jail }
+        guard let action = Action(bytes: line.extracting(at[2])) else { throw .action }
         guard let address = Address(bytes: line.extracting(at[3])) else { throw .address }
         guard let number = parseOptional(line.extracting(at[4]), parseNumber) else { throw .number }
         guard let seen = parseOptional(line.extracting(at[5]), { Timestamp(bytes: $0) }) else { throw .seen }
         guard let admitted = parseOptional(line.extracting(at[6]), { Timestamp(bytes: $0) }) else { throw .admitted }
         guard let end = BanEnd(bytes: line.extracting(at[7])) else { throw .end }
-        guard let cause = asciiText(line.extracting(at[8])).flatMap(Cause.init(rawValue:)) else { throw .cause }
+        guard let cause = Cause(bytes: line.extracting(at[8])) else { throw .cause }
         self.init(
             host: host, jail: jail, action: action, address: address, number: number, seen: seen, admitted: admitted, end: end,
             cause: cause)
@@ -129,7 +160,7 @@ extension Message {
         var events: [Event] = []
         try forEachBodyLine { (line) throws(MessageError) in
             do throws(EventLineError) {
-                events.append(try Event(line: line))
+                events.append(try Event(line: line, behind: events.last))
             } catch {
                 throw .malformed("line \(events.count + 1): \(error.rawValue)")
             }

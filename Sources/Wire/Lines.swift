@@ -25,6 +25,11 @@ func asciiText(_ bytes: Span<UInt8>) -> String? {
     return bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
 }
 
+/// Whether the bytes are this text.
+func isText(_ bytes: Span<UInt8>, _ text: String) -> Bool {
+    bytes.count == text.utf8.count && bytes.withUnsafeBufferPointer { $0.elementsEqual(text.utf8) }
+}
+
 /// The bytes as text for people, a reason or a note; `nil` when they are not UTF-8 or hold a control character.
 func printableText(_ bytes: Span<UInt8>) -> String? {
     guard let text = bytes.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) }),
@@ -68,16 +73,13 @@ func parseOptional<T>(_ field: Span<UInt8>, _ parse: (Span<UInt8>) -> T?) -> T??
 func appendDecimal(_ value: UInt64, to text: inout [UInt8]) {
     var digits: InlineArray<20, UInt8> = .init(repeating: 0)
     var rest = value
-    var count = 0
+    var start = digits.count
     repeat {
-        digits[count] = UInt8(ascii: "0") + UInt8(rest % 10)
+        start -= 1
+        digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
         rest /= 10
-        count += 1
     } while rest > 0
-    while count > 0 {
-        count -= 1
-        text.append(digits[count])
-    }
+    digits.span.extracting(start..<digits.count).withUnsafeBufferPointer { text.append(contentsOf: $0) }
 }
 
 /// Appends `value` in decimal, or `-` for nothing.
@@ -89,9 +91,9 @@ func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).co
 
 func isLowerCase(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
 
-func isAlphanumeric(_ byte: UInt8) -> Bool {
-    isDigit(byte) || isLowerCase(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
-}
+func isUpperCase(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
+
+func isAlphanumeric(_ byte: UInt8) -> Bool { isDigit(byte) || isLowerCase(byte) || isUpperCase(byte) }
 
 /// Calls `body` with each line of `text` without its newline. A last line without a newline counts too; empty lines do not.
 public func forEachLine<E: Error>(of text: Span<UInt8>, _ body: (Span<UInt8>) throws(E) -> Void) throws(E) {

@@ -4,14 +4,28 @@
 public struct Hostname: Hashable, Sendable, Comparable, CustomStringConvertible {
     public let description: String
 
-    public init?(_ text: String) {
-        guard (1...253).contains(text.utf8.count) else { return nil }
-        for label in Array(text.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-            guard (1...63).contains(label.count), label.allSatisfy({ isAlphanumeric($0) || $0 == UInt8(ascii: "-") }),
-                label.first != UInt8(ascii: "-"), label.last != UInt8(ascii: "-")
-            else { return nil }
+    public init?(_ text: String) { self.init(bytes: Array(text.utf8).span) }
+
+    /// - Parameter known: the name that it probably is, of the line before: then nothing is made anew.
+    init?(bytes: Span<UInt8>, like known: Hostname? = nil) {
+        if let known, isText(bytes, known.description) {
+            self = known
+            return
         }
-        description = text.lowercased()
+        guard (1...253).contains(bytes.count) else { return nil }
+        var hasUpperCase = false
+        var label = 0
+        for i in 0...bytes.count {
+            if i == bytes.count || bytes[i] == UInt8(ascii: ".") {
+                guard (1...63).contains(i - label), bytes[label] != UInt8(ascii: "-"), bytes[i - 1] != UInt8(ascii: "-") else { return nil }
+                label = i + 1
+            } else {
+                guard isAlphanumeric(bytes[i]) || bytes[i] == UInt8(ascii: "-") else { return nil }
+                hasUpperCase = hasUpperCase || isUpperCase(bytes[i])
+            }
+        }
+        let text = bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+        description = hasUpperCase ? text.lowercased() : text
     }
 
     public static func < (a: Hostname, b: Hostname) -> Bool { a.description < b.description }
@@ -28,11 +42,22 @@ public struct Jail: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The jail of fail2ban-zmq-tools, which is never reported either.
     public static let legacyCluster = Jail(unchecked: "fail2bancluster")
 
-    public init?(_ text: String) {
-        guard (1...64).contains(text.utf8.count), let first = text.utf8.first, isAlphanumeric(first),
-            text.utf8.allSatisfy({ isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") })
-        else { return nil }
-        description = text
+    public init?(_ text: String) { self.init(bytes: Array(text.utf8).span) }
+
+    /// - Parameter known: the name that it probably is, of the line before: then nothing is made anew.
+    public init?(bytes: Span<UInt8>, like known: Jail? = nil) {
+        if let known, isText(bytes, known.description) {
+            self = known
+            return
+        }
+        guard (1...64).contains(bytes.count), isAlphanumeric(bytes[0]) else { return nil }
+        for i in bytes.indices {
+            switch bytes[i] {
+            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): continue
+            default: guard isAlphanumeric(bytes[i]) else { return nil }
+            }
+        }
+        description = bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 
     private init(unchecked text: String) { description = text }

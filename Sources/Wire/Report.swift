@@ -45,11 +45,14 @@ public struct Report: Sendable, Equatable {
         guard let stream = message.header["stream"], Report.isStream(stream) else { throw .malformed("stream") }
         guard let now = message.header.time("now") else { throw .malformed("now") }
         var entries: [Entry] = []
+        var previous: Event?
         try message.forEachBodyLine { (line) throws(MessageError) in
             guard let (position, bar) = leadingPosition(line) else { throw .malformed("position in line \(entries.count + 1)") }
             let content: Result<Event, EventLineError>
             do throws(EventLineError) {
-                content = .success(try Event(line: line.extracting((bar + 1)..<line.count)))
+                let event = try Event(line: line.extracting((bar + 1)..<line.count), behind: previous)
+                previous = event
+                content = .success(event)
             } catch {
                 content = .failure(error)
             }

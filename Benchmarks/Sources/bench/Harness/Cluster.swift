@@ -25,7 +25,7 @@ final class Cluster: Sendable {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data().write(to: URL(fileURLWithPath: folder + "/fail2ban.log"))
         try Cluster.configure(folder, "publisher", [:])
-        try Cluster.run(bench.programs + "/fail2ban-cluster", ["init", "-c", folder + "/publisher.conf"])
+        try Command.run([bench.programs + "/fail2ban-cluster", "init", "-c", folder + "/publisher.conf"])
         guard let key = try Cluster.firstLine(of: folder + "/keys/publisher.pub").flatMap({ PublicKey(z85: $0) }) else {
             throw BenchError("the publisher has no key")
         }
@@ -71,13 +71,18 @@ final class Cluster: Sendable {
         return try start("monitor", ready: "following ")
     }
 
-    /// A subscriber that enforces nothing.
+    /// A subscriber that enforces nothing, or bans by a fail2ban.
     ///
-    /// - Parameter ready: the line to wait for.
-    func subscriber(of publisher: Publisher, ready: String = "up to date") throws -> Daemon {
+    /// - Parameters:
+    ///   - client: the command for the fail2ban.
+    ///   - ready: the line to wait for.
+    func subscriber(of publisher: Publisher, enforcing client: String? = nil, ready: String = "up to date") throws -> Daemon {
         try Cluster.configure(
             folder, "subscriber",
-            ["zmqreplyserver": publisher.requests, "zmqpublisherurl": publisher.broadcasts, "subscriberaction": "dry-run"])
+            [
+                "zmqreplyserver": publisher.requests, "zmqpublisherurl": publisher.broadcasts,
+                "subscriberaction": client == nil ? "dry-run" : "fail2ban-client",
+            ], client: client)
         return try start("subscriber", ready: ready)
     }
 
@@ -98,7 +103,7 @@ final class Cluster: Sendable {
         try Daemon(bench.programs + "/fail2ban-\(name)", ["run", "-c", folder + "/\(name).conf"], ready: ready)
     }
 
-    private static func configure(_ folder: String, _ section: String, _ settings: [String: String]) throws {
+    private static func configure(_ folder: String, _ section: String, _ settings: [String: String], client: String? = nil) throws {
         var text = """
             [general]
             hostname = bench
@@ -107,22 +112,13 @@ final class Cluster: Sendable {
             logtarget = stderr
             loglevel = notice
             fail2bandbpath = none
+            fail2banclient = \(client ?? "fail2ban-client")
             [\(section)]
             pidfile = \(folder)/\(section).pid
 
             """
         for (key, value) in settings { text += "\(key) = \(value)\n" }
         try text.write(toFile: folder + "/\(section).conf", atomically: true, encoding: .utf8)
-    }
-
-    private static func run(_ executable: String, _ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw BenchError("\(executable) \(arguments) failed") }
     }
 
     private static func firstLine(of path: String) throws -> String? {

@@ -30,15 +30,21 @@ enum Workload {
         return text
     }
 
-    /// A report of bans, its positions the numbers themselves, as the frames of a request.
-    static func report(_ numbers: Range<Int>, of host: Hostname, stream: String = "bench") -> [[UInt8]] {
+    /// A report as the frames of a request; its positions are the numbers themselves.
+    ///
+    /// - Parameter first: added to the positions.
+    static func report(
+        _ numbers: Range<Int>, of host: Hostname, stream: String = "bench", _ action: Event.Action = .ban, positionsFrom first: Int = 0
+    ) -> [[UInt8]] {
         let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
         let entries: [Wire.Report.Entry] = numbers.compactMap { number in
             Workload.address(number).flatMap { address in
                 Jail("sshd").map { jail in
                     Wire.Report.Entry(
-                        position: UInt64(number + 1),
-                        Event(host: host, jail: jail, action: .ban, address: address, seen: now, cause: .detected))
+                        position: UInt64(first + number + 1),
+                        Event(
+                            host: host, jail: jail, action: action, address: address, seen: now, cause: action == .ban ? .detected : .lifted
+                        ))
                 }
             }
         }

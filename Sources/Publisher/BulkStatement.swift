@@ -1,0 +1,66 @@
+// Stage 2, report -> admission -> journal -> broadcast: how many rows in a row get into SQLite.
+
+import GRDB
+import GRDBSQLite
+import Wire
+
+/// A statement that runs once for each of many rows. Its values go to SQLite as they are: GRDB makes a box for each and a list of them,
+/// which takes longer than SQLite itself for the whole row.
+struct BulkStatement {
+    private let database: Database
+    private let statement: Statement
+    private var column: Int32 = 0
+    /// Of an address, to be used again.
+    private var text: [UInt8] = []
+
+    init(_ database: Database, _ sql: String) throws {
+        self.database = database
+        statement = try database.cachedStatement(sql: sql)
+    }
+
+    /// The value of the next column, from the first on.
+    mutating func bind(_ value: Int64?) {
+        column += 1
+        if let value {
+            sqlite3_bind_int64(statement.sqliteStatement, column, value)
+        } else {
+            sqlite3_bind_null(statement.sqliteStatement, column)
+        }
+    }
+
+    mutating func bind(_ value: String?) {
+        column += 1
+        guard var value else {
+            sqlite3_bind_null(statement.sqliteStatement, column)
+            return
+        }
+        value.withUTF8 { bind($0) }
+    }
+
+    mutating func bind(_ address: Address) {
+        column += 1
+        text.removeAll(keepingCapacity: true)
+        address.append(to: &text)
+        text.withUnsafeBufferPointer { bind($0) }
+    }
+
+    private func bind(_ bytes: UnsafeBufferPointer<UInt8>) {
+        bytes.withMemoryRebound(to: CChar.self) {
+            _ = sqlite3_bind_text(statement.sqliteStatement, column, $0.baseAddress, Int32($0.count), BulkStatement.copied)
+        }
+    }
+
+    /// Runs it with what was bound, one value for each of its columns.
+    mutating func run() throws {
+        column = 0
+        let code = sqlite3_step(statement.sqliteStatement)
+        let message = code == SQLITE_DONE ? nil : String(cString: sqlite3_errmsg(database.sqliteConnection))
+        sqlite3_reset(statement.sqliteStatement)
+        guard code == SQLITE_DONE else {
+            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: message, sql: statement.sql)
+        }
+    }
+
+    /// SQLITE_TRANSIENT, which Swift doesn't take over from C: SQLite copies the bytes before the call returns.
+    private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+}
