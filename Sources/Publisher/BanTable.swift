@@ -21,10 +21,13 @@ struct BanTable {
     /// Who can hold, by the number that a ``Hold`` has.
     private(set) var holders = Holders()
     private var due = DueTimes()
-    /// The records as they were at the last ``keep()``, for those that changed since.
-    private var before: [Address: BanRecord?] = [:]
-    /// The addresses whose records changed since ``takeChanged()``, for the journal's tables.
-    private(set) var changed: Set<Address> = []
+    /// Each record that changed since the last ``keep()`` as it was before the change, in the order of the changes.
+    private var before: [(address: Address, record: BanRecord?)] = []
+    /// The addresses whose records changed since ``takeChanged()``, for the journal's tables. One that changed often may stand there often:
+    /// to look for it would cost each event more than that.
+    private(set) var changed: [Address] = []
+    /// When those that stand in ``changed`` more than once are taken out.
+    private var mostChanged = 2 * Int(KeptTables.mostRows)
 
     /// - Parameters:
     ///   - quorum: 1 or more.
@@ -145,14 +148,14 @@ struct BanTable {
             change(&record, by: event, isPlain: isPlain, isMove: isMove, now: admitted)
             if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
             put(record, in: old, for: event.address)
-            changed.insert(event.address)
+            noteChange(of: event.address)
         case .announced(let event):
             let old = records[event.address]
             guard var record = old else { return }
             if event.cause == .expired { _ = record.removeEnded(at: admitted.milliseconds) }
             record.announced = event.action == .ban ? event.end.deadline : nil
             put(record, in: old, for: event.address)
-            changed.insert(event.address)
+            noteChange(of: event.address)
         }
     }
 
@@ -210,21 +213,32 @@ struct BanTable {
 
     /// What happened since the last call is on disk.
     mutating func keep() {
-        changed.formUnion(before.keys)
+        for (address, _) in before { noteChange(of: address) }
         before.removeAll(keepingCapacity: before.capacity < 10_000)
     }
 
     /// What happened since the last ``keep()`` must not have happened.
     mutating func takeBack() {
         // Their times may have been taken out of those that are due; one too many does no harm.
-        for (address, record) in before { put(record ?? BanRecord(), in: records[address], for: address) }
+        for (address, record) in before.reversed() { put(record ?? BanRecord(), in: records[address], for: address) }
         before.removeAll(keepingCapacity: before.capacity < 10_000)
     }
 
-    /// The addresses whose records changed since the last call.
-    mutating func takeChanged() -> Set<Address> {
-        defer { changed = [] }
-        return changed
+    /// The addresses whose records changed since the last call, in key order, each once.
+    mutating func takeChanged() -> [Address] {
+        var taken: [Address] = []
+        for address in changed.sorted() where taken.last != address { taken.append(address) }
+        changed = []
+        mostChanged = 2 * Int(KeptTables.mostRows)
+        return taken
+    }
+
+    private mutating func noteChange(of address: Address) {
+        changed.append(address)
+        // While a pass over the tables is under way nobody takes them.
+        guard changed.count > mostChanged else { return }
+        changed = Array(Set(changed))
+        mostChanged = max(mostChanged, 2 * changed.count)
     }
 
     /// Takes in who holds, by the numbers of ``holders``, before any record is put back. Nothing can be taken back.
@@ -238,13 +252,16 @@ struct BanTable {
 
     /// - Parameter old: the record in whose place it comes.
     private mutating func store(_ record: BanRecord, in old: BanRecord?, for address: Address) {
-        if before[address] == nil { before[address] = .some(old) }
+        before.append((address, old))
         put(record, in: old, for: address)
     }
 
     private mutating func put(_ record: BanRecord, in old: BanRecord?, for address: Address) {
-        holders.replace(old?.holds ?? [], by: record.holds, on: address)
         records[address] = record.isEmpty ? nil : record
+        let now = records
+        holders.replace(old?.holds ?? [], by: record.holds, on: address) { holder, address in
+            now[address]?.holds.contains { $0.holder == holder } ?? false
+        }
         if (old?.announced == nil) != (record.announced == nil) {
             if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }
         }

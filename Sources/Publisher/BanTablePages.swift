@@ -85,7 +85,9 @@ extension BanTable {
     }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
-    func holds(of host: Hostname) -> [HoldsDesk.Subject] { holders.holds(of: host) }
+    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
+        holders.holds(of: host) { holder, address in records[address]?.holds.contains { $0.holder == holder } ?? false }
+    }
 
     /// How many holds the host has.
     func holdCount(of host: Hostname) -> Int { holders.holdCount(of: host) }

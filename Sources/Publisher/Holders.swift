@@ -21,8 +21,11 @@ struct Holders {
     /// By their numbers.
     private(set) var list: [BanTable.Holder] = []
     private var numbers: [BanTable.Holder: UInt32] = [:]
-    /// What each of ``list`` holds, so that a host's holds are found without looking at all.
-    private var held: [Set<Address>] = []
+    /// What each of ``list`` began to hold, so that a host's holds are found without looking at all. One that ended, or began twice, stays
+    /// until such are the most: a set that is kept up to date with each event costs several times as much.
+    private var began: [[Address]] = []
+    /// How many of them it holds.
+    private var counts: [Int] = []
     /// How many holds plain clients have.
     private(set) var plainHoldCount = 0
     /// The numbers that each host has; of plain clients only how many there are.
@@ -54,7 +57,8 @@ struct Holders {
         }
         let number = UInt32(list.count)
         list.append(holder)
-        held.append([])
+        began.append([])
+        counts.append(0)
         numbers[holder] = number
         latest = (holder, number)
         if holder.isPlain { plainCount += 1 } else { numbersOfHost[holder.host, default: []].append(number) }
@@ -62,24 +66,38 @@ struct Holders {
     }
 
     /// Notes that the address has other holds than before.
-    mutating func replace(_ old: Holds, by new: Holds, on address: Address) {
-        for hold in old where !new.contains(where: { $0.holder == hold.holder }) {
-            held[Int(hold.holder)].remove(address)
-            if list[Int(hold.holder)].isPlain { plainHoldCount -= 1 }
-        }
+    ///
+    /// - Parameter holds: whether a holder holds an address now.
+    mutating func replace(
+        _ old: Holds, by new: Holds, on address: Address, isHeld holds: (UInt32, Address) -> Bool
+    ) {
+        for hold in old where !new.contains(where: { $0.holder == hold.holder }) { count(hold.holder, -1) }
         for hold in new where !old.contains(where: { $0.holder == hold.holder }) {
-            held[Int(hold.holder)].insert(address)
-            if list[Int(hold.holder)].isPlain { plainHoldCount += 1 }
+            count(hold.holder, 1)
+            let holder = Int(hold.holder)
+            began[holder].append(address)
+            if began[holder].count > 2 * counts[holder] + 1024 { began[holder] = held(by: hold.holder, isHeld: holds) }
         }
     }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.
-    func holds(of host: Hostname) -> [HoldsDesk.Subject] {
+    ///
+    /// - Parameter holds: whether a holder holds an address now.
+    func holds(of host: Hostname, isHeld holds: (UInt32, Address) -> Bool) -> [HoldsDesk.Subject] {
         (numbersOfHost[host] ?? []).flatMap { number in
-            held[Int(number)].map { HoldsDesk.Subject(jail: self[number].jail, address: $0) }
+            held(by: number, isHeld: holds).map { HoldsDesk.Subject(jail: self[number].jail, address: $0) }
         }
     }
 
     /// How many holds the host has.
-    func holdCount(of host: Hostname) -> Int { (numbersOfHost[host] ?? []).reduce(0) { $0 + held[Int($1)].count } }
+    func holdCount(of host: Hostname) -> Int { (numbersOfHost[host] ?? []).reduce(0) { $0 + counts[Int($1)] } }
+
+    private mutating func count(_ number: UInt32, _ change: Int) {
+        counts[Int(number)] += change
+        if list[Int(number)].isPlain { plainHoldCount += change }
+    }
+
+    private func held(by number: UInt32, isHeld holds: (UInt32, Address) -> Bool) -> [Address] {
+        Array(Set(began[Int(number)].filter { holds(number, $0) }))
+    }
 }

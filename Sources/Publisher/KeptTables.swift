@@ -68,7 +68,7 @@ struct KeptTables {
         beganTime = now
         passTruth = beganAt
         // In key order neighbours in the table come together.
-        waiting = ledger.takeChanged().sorted()
+        waiting = ledger.takeChanged()
         place = 0
         // Those that the tables have overtaken; the others wait for the end of this pass.
         needless += emptied.filter { $0.row <= truth.row }

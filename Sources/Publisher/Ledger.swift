@@ -214,8 +214,8 @@ struct Ledger {
         }
     }
 
-    /// The addresses whose records changed since the last call, for the journal's tables.
-    mutating func takeChanged() -> Set<Address> { table.takeChanged() }
+    /// The addresses whose records changed since the last call, in key order, for the journal's tables.
+    mutating func takeChanged() -> [Address] { table.takeChanged() }
 
     /// The number of the first announcement that this start makes.
     var firstNumberOfTerm: UInt64 { committedNumber }

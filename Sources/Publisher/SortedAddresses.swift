@@ -10,12 +10,15 @@ struct SortedAddresses {
 
     /// Sorted, and so are the addresses in each; none is empty.
     private var runs: [[Address]] = []
+    /// The first of each, side by side, since most of a search goes through them.
+    private var firsts: [Address] = []
     private(set) var count = 0
 
     /// Adds an address; one that is there stays.
     mutating func insert(_ address: Address) {
         guard !runs.isEmpty else {
             runs = [[address]]
+            firsts = [address]
             count = 1
             return
         }
@@ -23,10 +26,12 @@ struct SortedAddresses {
         let place = runs[run].partitionPoint { $0 >= address }
         if place < runs[run].count, runs[run][place] == address { return }
         runs[run].insert(address, at: place)
+        if place == 0 { firsts[run] = address }
         count += 1
         guard runs[run].count > SortedAddresses.longestRun else { return }
         let half = runs[run].count / 2
         runs.insert(Array(runs[run][half...]), at: run + 1)
+        firsts.insert(runs[run][half], at: run + 1)
         runs[run].removeSubrange(half...)
     }
 
@@ -38,7 +43,12 @@ struct SortedAddresses {
         guard place < runs[run].count, runs[run][place] == address else { return }
         runs[run].remove(at: place)
         count -= 1
-        if runs[run].isEmpty { runs.remove(at: run) }
+        if runs[run].isEmpty {
+            runs.remove(at: run)
+            firsts.remove(at: run)
+        } else if place == 0 {
+            firsts[run] = runs[run][0]
+        }
     }
 
     /// The addresses behind `after`, or from the first on, at most `limit`.
@@ -55,7 +65,7 @@ struct SortedAddresses {
     }
 
     /// The first run that begins behind the address; the one before it is where the address belongs.
-    private func firstRun(behind address: Address) -> Int { runs.partitionPoint { $0[0] > address } }
+    private func firstRun(behind address: Address) -> Int { firsts.partitionPoint { $0 > address } }
 }
 
 extension Array {

@@ -28,6 +28,9 @@ struct LatestChanges: Sendable {
     }
 
     mutating func popFirst() -> WantedSet.Change? {
-        order.popFirst().flatMap { latest.removeValue(forKey: $0)?.change }
+        let change = order.popFirst().flatMap { latest.removeValue(forKey: $0)?.change }
+        // Room for a million changes is not kept for the next few.
+        if latest.isEmpty, latest.capacity > 1024 { latest = [:] }
+        return change
     }
 }

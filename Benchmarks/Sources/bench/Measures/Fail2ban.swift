@@ -73,7 +73,7 @@ private struct LabHost {
             stride(from: 0, to: count, by: 50).map { start in
                 let addresses = (start..<min(start + 50, count)).compactMap { Workload.address($0 + count)?.description }
                 return "set fail2ban-cluster \(verb) \(addresses.joined(separator: " "))\n"
-            }.joined()
+            }.joined() + "exit\n"
         }
         return try (
             bans: rate(of: "Ban", count) { _ = try ask("-i", input: commands("banip")) },
