@@ -38,7 +38,8 @@ enum JournalRow {
 
     /// The columns up to the cause; what is only of an event stays empty without one.
     private static func bind(
-        _ row: Int64, _ number: UInt64?, _ kind: String, _ time: Timestamp, _ host: Hostname, _ event: Event?, to insert: inout BulkStatement
+        _ row: Int64, _ number: UInt64?, _ kind: String, _ time: Timestamp, _ host: Hostname, _ event: Event?,
+        to insert: inout BulkStatement
     ) {
         insert.bind(row)
         insert.bind(number.map(Int64.init))

@@ -92,7 +92,9 @@ extension Broadcast {
         if newline < frame.count {
             try forEachLine(of: frame.extracting((newline + 1)..<frame.count)) { (line) throws(BroadcastError) in
                 let event: Event
-                do throws(EventLineError) { event = try Event(line: line, behind: events.last) } catch { throw .line(events.count + 1, error) }
+                do throws(EventLineError) { event = try Event(line: line, behind: events.last) } catch {
+                    throw .line(events.count + 1, error)
+                }
                 guard event.number == first + UInt64(events.count) else { throw .numbers }
                 events.append(event)
             }
