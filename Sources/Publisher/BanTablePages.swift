@@ -21,23 +21,25 @@ extension BanTable {
 
     /// The bans behind `after` in key order as a snapshot has them: named by who carries them, with their ends and without numbers. As
     /// many as fit `bytes`, and the address to go on behind; `nil` when there are no more.
-    func snapshot(after: Address?, bytes: Int) -> (bans: [Event], next: Address?) {
-        var bans: [Event] = []
-        var size = 0
+    func snapshot(after: Address?, bytes: Int) -> (lines: [UInt8], next: Address?) {
+        var lines: [UInt8] = []
+        lines.reserveCapacity(bytes + Event.longestLine)
         var last = after
         while true {
             let page = bannedAddresses.page(after: last, limit: 256)
             for address in page {
                 if let ban = announcedBan(of: address) {
-                    var line: [UInt8] = []
-                    ban.appendLine(to: &line)
-                    size += line.count + 1
-                    if size > bytes { return (bans, last) }
-                    bans.append(ban)
+                    let end = lines.count
+                    ban.appendLine(to: &lines)
+                    lines.append(UInt8(ascii: "\n"))
+                    if lines.count > bytes {
+                        lines.removeLast(lines.count - end)
+                        return (lines, last)
+                    }
                 }
                 last = address
             }
-            if page.count < 256 { return (bans, nil) }
+            if page.count < 256 { return (lines, nil) }
         }
     }
 

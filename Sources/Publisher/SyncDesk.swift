@@ -27,9 +27,8 @@ struct SyncDesk {
         }
         // A snapshot is fuzzy: while page after page is asked for, bans come and go. What was announced behind the number of the first
         // page makes it exact.
-        let (bans, next) = ledger.table.snapshot(after: request.after, bytes: Message.sizeLimit)
-        let page = SyncAnswer.Content.snapshot(bans, number: lastNumber, next: next, isKnownPlace: isKnown)
-        return SyncAnswer(term: term, now: now, page).message(first: 0)
+        let (lines, next) = ledger.table.snapshot(after: request.after, bytes: Message.sizeLimit)
+        return SyncAnswer.page(term: term, now: now, lines: lines, number: lastNumber, next: next, isKnownPlace: isKnown)
     }
 
     /// Whether the subscriber's place is one of this journal: numbers are compared only within a known term.

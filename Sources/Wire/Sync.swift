@@ -97,20 +97,28 @@ public struct SyncAnswer: Sendable, Equatable {
 
     /// - Parameter first: in `EVENTS`, the number behind the `last` of the request.
     public func message(first: UInt64) -> Message {
-        var header: Header = ["term": term.description, "now": now.description]
-        let events: [Event]
-        let verb: Message.Verb
         switch content {
         case .announcements(let announcements, let isLast):
-            (verb, events) = (.events, announcements)
-            header["first"] = String(first)
-            header["more"] = isLast ? "no" : "yes"
+            let header: Header = [
+                "term": term.description, "now": now.description, "first": String(first), "more": isLast ? "no" : "yes",
+            ]
+            return Message(.events, header, body: Message.body(of: announcements))
         case .snapshot(let bans, let number, let next, let isKnownPlace):
-            (verb, events) = (.snapshot, bans)
-            header["known"] = isKnownPlace ? "yes" : "no"
-            header["number"] = String(number)
-            header["next"] = next?.description
+            return SyncAnswer.page(
+                term: term, now: now, lines: Message.body(of: bans), number: number, next: next, isKnownPlace: isKnownPlace)
         }
-        return Message(verb, header, body: Message.body(of: events))
+    }
+
+    /// `SNAPSHOT` for who has the lines of its bans already: of a million bans, none is written twice.
+    ///
+    /// - Parameter lines: each with its newline.
+    public static func page(
+        term: Term, now: Timestamp, lines: [UInt8], number: UInt64, next: Address?, isKnownPlace: Bool
+    ) -> Message {
+        var header: Header = [
+            "term": term.description, "now": now.description, "number": String(number), "known": isKnownPlace ? "yes" : "no",
+        ]
+        header["next"] = next?.description
+        return Message(.snapshot, header, body: lines)
     }
 }
