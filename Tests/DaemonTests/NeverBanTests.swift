@@ -1,5 +1,6 @@
 // Promises of what no host can make the cluster ban.
 
+import TestSupport
 import Testing
 import Wire
 
@@ -109,7 +110,7 @@ private func address(_ text: String) throws -> Address { try #require(Address(te
     }
 
     @Test func itAnswersAsLookingAtEachProtectedAddressWould() throws {
-        var random = SystemRandomNumberGenerator()
+        var random = SeededGenerator(seed: 1)
         // Few distinct bits, so that prefixes often nest.
         func randomAddress() throws -> Address {
             let bits = UInt32.random(in: 0..<64, using: &random) << 8 | 0xc612_0000
