@@ -4,7 +4,7 @@ set terminal svg size 640,400 font "sans-serif,12" background "white"
 set datafile separator tab
 set logscale x
 set grid
-set key top left
+set key outside bottom center horizontal
 set style data linespoints
 
 set output "subscribers.svg"
@@ -13,11 +13,13 @@ set xlabel "subscribers"
 set ylabel "ms from report to subscriber"
 set logscale y
 set y2label "publisher, % of a core"
+set y2range [0:*]
 set y2tics
 set ytics nomirror
 plot "subscribers.tsv" using 1:2 title "median", "" using 1:3 title "p99", "" using 1:4 axes x1y2 title "publisher, % of a core"
 unset y2label
 unset y2tics
+set y2range [*:*]
 set ytics mirror
 
 set output "bans.svg"

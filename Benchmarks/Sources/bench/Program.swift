@@ -38,7 +38,8 @@ struct Program: ParsableCommand {
             for figure in try measure.run(bench) { lines.append(Report.Line(figure, budgets)) }
         }
         let report = Report(form: bench.form, machine: .this, lines: lines)
-        print(report.table)
+        // What is only drawn has no figures.
+        if !lines.isEmpty { print(report.table) }
         if let json { try report.json.write(to: URL(fileURLWithPath: json)) }
         if lines.contains(where: { $0.verdict == .missed }) { throw ExitCode.failure }
     }
