@@ -76,7 +76,7 @@ import Testing
     @Test(arguments: DaemonProgram.allCases)
     func aPidFileOfAnotherProcessIsNoObstacleAndThatProcessIsLeftAlone(program: DaemonProgram) async throws {
         try await LoneHost.with { host in
-            let sleeper = try await host.shell("sleep 120 > sleep.out 2>&1 & echo $!")
+            let sleeper = try await host.shell("sleep 600 > sleep.out 2>&1 & echo $!")
             let other = RunningProcess(try #require(pid_t(sleeper.output.dropLast())))
             defer { kill(other.pid, SIGKILL) }
             for text in ["\(other.pid)\n", "999999999\n", "", "1\n"] {

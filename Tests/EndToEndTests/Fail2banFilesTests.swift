@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite(.needsLab, .serialized, .timeLimit(.minutes(3)))
+@Suite(.needsLab, .serialized)
 struct Fail2banFilesTests {
     @Test func theClustersJailStartsWithoutAWarningAndBansOnAllPorts() async throws {
         try await Lab.with(hosts: 1, withKeys: false) { lab in
