@@ -85,7 +85,9 @@ struct NftablesLoadTests {
             for index in 0..<1000 {
                 let before = table.log.count
                 try table.ban("192.0.\(index / 250).\(index % 250)")
-                var took: Int? { table.log[before...].compactMap { $0.firstMatch(of: /banned \S+ in (\d+) µs/).flatMap { Int($0.1) } }.first }
+                var took: Int? {
+                    table.log[before...].compactMap { $0.firstMatch(of: /banned \S+ in (\d+) µs/).flatMap { Int($0.1) } }.first
+                }
                 try table.run(until: "it is written") { took != nil }
                 calls.append(try #require(took))
             }
