@@ -116,10 +116,11 @@ struct ClientEnforcerTests {
     }
 
     @Test mutating func aBanThatTheClusterWantsOutlivesTheJailsOwnLimitAndOneThatItDoesNotEnds() throws {
-        try fail2ban.client("set", "fail2ban-cluster", "bantime", "8")
+        // Renewed between 8 and 4 s before its end: the other tests may keep this process from its turn for seconds.
+        try fail2ban.client("set", "fail2ban-cluster", "bantime", "16")
         announce(try ban("192.0.2.1", for: nil), try ban("192.0.2.2", for: nil))
         try awaitBans(try addresses("192.0.2.1", "192.0.2.2"))
-        let end = ContinuousClock.now + .seconds(20)
+        let end = ContinuousClock.now + .seconds(40)
         var lapses = 0
         try awaitBans(try addresses("192.0.2.1", "192.0.2.2")) {
             if try fail2ban.banned().count != 2 { lapses += 1 }
