@@ -8,7 +8,7 @@ import Wire
 extension Conversation {
     /// Asks a `QUERY`.
     ///
-    /// - Throws: ``ServiceError`` when there is no answer, or one that can't be read.
+    /// - Throws: ``Daemon/ServiceError`` when there is no answer, or one that can't be read.
     mutating func query<Answer: Decodable>(_ question: Header, as _: Answer.Type = Answer.self) throws -> Answer {
         let answer = try ask { Message(.query, question) }
         do {
