@@ -27,8 +27,8 @@ final class RawConnection {
 
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
-    /// What the other side says within a moment.
-    func receive(within milliseconds: Int32 = 200) -> [UInt8] {
+    /// What the other side says next; nothing if it ends the connection or says nothing by then.
+    func receive(within milliseconds: Int32 = 20_000) -> [UInt8] {
         wait(for: POLLIN, milliseconds)
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &buffer, buffer.count, 0)

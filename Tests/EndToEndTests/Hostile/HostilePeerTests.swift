@@ -104,7 +104,7 @@ private enum HostileSettings {
                     again.send(bytes)
                     _ = again.receive()
                 }
-                #expect(again.isClosed(by: .now + .seconds(30)))
+                #expect(again.isClosed(by: .now + .seconds(60)))
             }
             let bans = try await LoopbackCluster.program("fail2ban-cluster", "bans", "-c", cluster.configuration)
             #expect(said.flatMap(\.self).count > 600 && !bans.contains(Strangers.prize))
