@@ -1,5 +1,7 @@
 // The operator's command: the answer to `QUERY what=status`, with what the daemons told of themselves.
 
+import Daemon
+
 /// Members that this program doesn't know are ignored; those that a daemon of another version lacks are `nil`.
 struct ClusterStatus: Codable, Equatable {
     struct Publisher: Codable, Equatable {
@@ -107,6 +109,9 @@ struct ClusterStatus: Codable, Equatable {
         var enforcers: [String: Enforcer]?
         var latency: Latency?
         var hearing: Bool?
+
+        /// Those of its enforcers that refuse anyone.
+        var waysOfEnforcing: [String: Enforcer] { (enforcers ?? [:]).filter { $0.key != SubscriberAction.dryRun.rawValue } }
     }
 
     /// The publisher's clock.
@@ -220,6 +225,7 @@ extension ClusterStatus.Host {
 
     private func isEnforcing(_ address: String) -> Bool {
         guard let state = subscriber?.state, !(state.refused ?? []).contains(address) else { return false }
-        return (state.enforcers ?? [:]).values.allSatisfy { $0.trouble == nil && ($0.waiting ?? 0) == 0 }
+        let ways = state.waysOfEnforcing
+        return !ways.isEmpty && ways.values.allSatisfy { $0.trouble == nil && ($0.waiting ?? 0) == 0 }
     }
 }

@@ -127,6 +127,7 @@ extension Verdict {
                 add(.pending, "\(name): being compared with what the cluster bans")
             }
         }
+        if state.enforcers?.isEmpty == false, state.waysOfEnforcing.isEmpty { add(.ok, "dry-run: nobody is banned here") }
         if let count = state.refusedCount, count > 0 { add(.ok, "refuses \(count) by its own rules") }
     }
 

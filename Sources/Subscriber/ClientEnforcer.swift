@@ -49,7 +49,12 @@ final class ClientEnforcer: Enforcer {
 
     var version: String? { dialogue.version?.description }
 
-    var waiting: Int { dialogue.work.count }
+    var waiting: Int {
+        switch underWay?.said {
+        case .command(.ban(let told)), .command(.unban(let told)), .command(.unbanEverywhere(let told)): dialogue.work.count + told.count
+        default: dialogue.work.count
+        }
+    }
 
     var server: JSONText? {
         var json = JSONText()

@@ -14,7 +14,6 @@ final class DryRunEnforcer: Enforcer {
     private let log: Logger
     private var queue = LatestChanges()
     private var isDraining = false
-    private var applied: [Address] = []
 
     init(log: Logger) { self.log = log }
 
@@ -27,7 +26,6 @@ final class DryRunEnforcer: Enforcer {
     func advance(wanted: WantedSet, now: ContinuousClock.Instant) {
         for _ in 0..<DryRunEnforcer.mostPerTurn {
             guard let change = queue.popFirst() else { return }
-            if change.kind == .banned { applied.append(change.address) }
             log.notice("\(DryRunEnforcer.sentence(change, end: wanted.end(of: change.address), now))")
         }
     }
@@ -38,10 +36,13 @@ final class DryRunEnforcer: Enforcer {
 
     var waiting: Int { queue.count }
 
-    func takeApplied() -> [Address] {
-        defer { applied = [] }
-        return applied
-    }
+    let hasUnexplained = false
+    let version: String? = nil
+    let trouble: String? = nil
+    let server: JSONText? = nil
+
+    /// It refuses nobody.
+    func takeApplied() -> [Address] { [] }
 
     var isDrained: Bool { isDraining && queue.isEmpty }
 

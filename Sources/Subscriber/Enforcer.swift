@@ -22,7 +22,7 @@ public protocol Enforcer: AnyObject {
     /// The version of the program that it works with, when that is known.
     var version: String? { get }
 
-    /// Changes that it has heard of and not carried out.
+    /// Changes that it has heard of and that are not carried out for certain: those under way too.
     var waiting: Int { get }
 
     /// Why nothing can be enforced at present, in words for an operator; `nil` while all is well.
@@ -31,7 +31,7 @@ public protocol Enforcer: AnyObject {
     /// What it works with beyond the version, for the host's state; `nil` when there is nothing to tell.
     var server: JSONText? { get }
 
-    /// The addresses that were banned since this was last asked.
+    /// The addresses that are refused by now, of those announced since this was last asked; none where it can't tell.
     func takeApplied() -> [Address]
 
     /// Hears what changed about one address. It starts no work, so that a burst becomes few calls.
@@ -53,18 +53,4 @@ public protocol Enforcer: AnyObject {
 
     /// Whether nothing is under way and nothing waits that ``drain()`` should finish.
     var isDrained: Bool { get }
-}
-
-extension Enforcer {
-    var version: String? { nil }
-
-    var waiting: Int { 0 }
-
-    var trouble: String? { nil }
-
-    var server: JSONText? { nil }
-
-    func takeApplied() -> [Address] { [] }
-
-    var hasUnexplained: Bool { false }
 }

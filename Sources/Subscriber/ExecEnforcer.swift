@@ -23,6 +23,7 @@ final class ExecEnforcer: Enforcer {
     private var about: (change: WantedSet.Change, since: ContinuousClock.Instant)?
     private var output: [UInt8] = []
     private var isSilenced = false
+    private var applied: [Address] = []
     private var isDraining = false
     private var failures = RateLimit(burst: 10, interval: .seconds(10))
 
@@ -60,6 +61,16 @@ final class ExecEnforcer: Enforcer {
 
     var waiting: Int { queue.count + (about == nil ? 0 : 1) }
 
+    let hasUnexplained = false
+    let version: String? = nil
+    let trouble: String? = nil
+    let server: JSONText? = nil
+
+    func takeApplied() -> [Address] {
+        defer { applied = [] }
+        return applied
+    }
+
     func drain() { isDraining = true }
 
     var isDrained: Bool { isDraining && about == nil && queue.isEmpty }
@@ -84,6 +95,7 @@ final class ExecEnforcer: Enforcer {
         readOutput()
         if let ending = child?.reap() {
             if ending == .exited(0) {
+                if change.kind != .lifted { applied.append(change.address) }
                 log.debug("told \(change.address)", metadata: ["took_ms": "\(since.duration(to: now).milliseconds)"])
             } else {
                 report("it \(ending): \(brief(output))", change, now)

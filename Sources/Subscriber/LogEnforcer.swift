@@ -70,5 +70,13 @@ final class LogEnforcer: Enforcer {
 
     var waiting: Int { lines.count - written }
 
+    let hasUnexplained = false
+    let version: String? = nil
+    let trouble: String? = nil
+    let server: JSONText? = nil
+
+    /// What becomes of a line is not heard here.
+    func takeApplied() -> [Address] { [] }
+
     var isDrained: Bool { isDraining && lines.isEmpty }
 }

@@ -22,7 +22,7 @@ import Testing
 
     @Test func aBanIsSeenByEveryCommandAndIsNamedWhereItIsApplied() async throws {
         try await LoopbackCluster.with { cluster in
-            try await cluster.withSubscriber("subscriberaction = dry-run") {
+            try await cluster.withSubscriber("subscriberaction = exec\nexeccommand = /bin/true") {
                 try cluster.appendToLog([
                     LoopbackCluster.banLine("203.0.113.9"), LoopbackCluster.banLine("198.51.100.7"), LoopbackCluster.banLine("127.0.0.5"),
                 ])

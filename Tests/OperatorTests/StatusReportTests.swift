@@ -99,6 +99,12 @@ func wellCluster(secondSubscriber: String? = nil) throws -> ClusterStatus {
         #expect(report.hosts[0].verdict.sentence == "the monitor has not been heard of yet")
     }
 
+    @Test func aHostThatOnlySaysWhatItWouldDoHasAppliedNothing() throws {
+        let status = try wellCluster(secondSubscriber: #"{"term":"0000000000000007","number":1045,"enforcers":{"dry-run":{"waiting":0}}}"#)
+        #expect(StatusReport(status).hosts[1].verdict.sentence == "in sync; dry-run: nobody is banned here")
+        #expect(status.hosts.map { $0.hasApplied(number: 1045, of: "192.0.2.1", term: status.term) } == [true, false])
+    }
+
     @Test func endpointsWithoutEncryptionAreSaidLoudly() throws {
         var status = try wellCluster()
         status.publisher.plain = ["tcp://0.0.0.0:5678"]

@@ -28,6 +28,7 @@ struct NftablesDialogue: Sendable {
 
     private var underWay: NftablesWrite?
     private var isReading = false
+    private var applied: [Address] = []
     /// When the table is to be written, with its sets and rules; `nil` when it is there.
     private var tableDue: ContinuousClock.Instant?
     private var makesAnew = false
@@ -68,6 +69,21 @@ struct NftablesDialogue: Sendable {
 
     /// Whether all that was announced is in the kernel, as far as is known.
     var isWritten: Bool { underWay == nil && tableDue == nil && work.isEmpty && prefixes.isEmpty }
+
+    /// Changes that are not in the kernel for certain.
+    var waiting: Int {
+        let underWay = if case .addresses(let changes) = underWay { changes.count } else { 0 }
+        return work.count + underWay + prefixes.waiting
+    }
+
+    /// What keeps the kernel from taking anything, once it lasts or needs a person.
+    var trouble: SystemError? { reported }
+
+    /// The addresses and prefixes that were banned in the kernel, or got their end there, since this was last asked.
+    mutating func takeApplied() -> [Address] {
+        defer { applied = [] }
+        return applied + prefixes.takeApplied()
+    }
 
     /// Whether draining is over: all is written, or can't be now.
     var isDrained: Bool { isDraining && underWay == nil && (restsUntil != nil || work.isEmpty && prefixes.isEmpty) }
@@ -167,7 +183,9 @@ struct NftablesDialogue: Sendable {
             // What was read of a table that may be another one now.
             comparison = nil
             return []
-        case .addresses: work.succeeded()
+        case .addresses(let changes):
+            work.succeeded()
+            applied += changes.bans.map(\.address) + changes.moved.map(\.address)
         case .ranges, .allRanges: prefixes.succeeded(write)
         }
         restore()

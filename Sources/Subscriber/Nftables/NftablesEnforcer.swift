@@ -39,6 +39,14 @@ final class NftablesEnforcer: Enforcer {
         return withUnsafeBytes(of: &names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }()
 
+    var waiting: Int { dialogue.waiting }
+
+    var trouble: String? { dialogue.trouble.map { error in error.nftablesRemedy.map { "\(error). \($0)" } ?? "\(error)" } }
+
+    let server: JSONText? = nil
+
+    func takeApplied() -> [Address] { dialogue.takeApplied() }
+
     func take(_ change: WantedSet.Change) { dialogue.take(change) }
 
     func add(to polled: inout PollSet) {

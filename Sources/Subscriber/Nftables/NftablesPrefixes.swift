@@ -21,6 +21,8 @@ struct NftablesPrefixes: Sendable {
         /// What the kernel had and nobody explains, while the wanted set isn't complete. It is left alone.
         var unexplained: [TimedRange] = []
         var isDirty = false
+        /// Prefixes that were announced and whose ranges are not in the kernel for certain.
+        var waiting: Set<Address> = []
         /// Transactions in a row that failed.
         var failures = 0
     }
@@ -31,6 +33,17 @@ struct NftablesPrefixes: Sendable {
     /// Whether nothing waits that can be written.
     var isEmpty: Bool { halves.values.allSatisfy { !$0.isDirty || !$0.isKnown } }
 
+    /// Prefixes that were announced and whose ranges are not in the kernel for certain.
+    var waiting: Int { halves.values.reduce(0) { $0 + $1.waiting.count } }
+
+    /// Prefixes whose ranges are as they should be since this was last asked.
+    private(set) var applied: [Address] = []
+
+    mutating func takeApplied() -> [Address] {
+        defer { applied = [] }
+        return applied
+    }
+
     var hasUnexplained: Bool { halves.values.contains { !$0.unexplained.isEmpty } }
 
     /// When ``next(wanted:now:)`` has something, if it has nothing now.
@@ -40,6 +53,7 @@ struct NftablesPrefixes: Sendable {
         let prefix = change.address
         update(prefix.family) { half in
             half.isDirty = true
+            half.waiting.insert(prefix)
             guard change.kind == .lifted else {
                 half.wanted.insert(prefix)
                 return
@@ -67,7 +81,10 @@ struct NftablesPrefixes: Sendable {
                 half.kernel = kernel
                 half.isDirty = !isAll && some.count < changes.count
             }
-            if changes.isEmpty { continue }
+            if changes.isEmpty {
+                settle(family)
+                continue
+            }
             restsUntil = now + NftablesPrefixes.rest * target.count
             return isAll ? .allRanges(family, target) : .ranges(family, Array(some))
         }
@@ -82,12 +99,14 @@ struct NftablesPrefixes: Sendable {
                 half.kernel = ranges
                 half.failures = 0
             }
+            settle(family)
         case .ranges(let family, let changes):
             update(family) { half in
                 let removed = Set(changes.flatMap(\.removed))
                 half.kernel = (half.kernel.filter { !removed.contains($0) } + changes.flatMap(\.added)).sorted { $0.first < $1.first }
                 half.failures = 0
             }
+            settle(family)
         }
     }
 
@@ -116,8 +135,16 @@ struct NftablesPrefixes: Sendable {
                 half.isDirty = difference > 0
                 half.isKnown = true
             }
+            settle(family)
         }
         return differing
+    }
+
+    /// The kernel has the ranges of a family as they were computed last: that is all, unless something changed since.
+    private mutating func settle(_ family: Address.Family) {
+        guard let half = halves[family], !half.isDirty else { return }
+        applied += half.waiting.filter { half.wanted.contains($0) }
+        halves[family]?.waiting = []
     }
 
     /// The same ranges, with the wanted end where the kernel's is as good as that.

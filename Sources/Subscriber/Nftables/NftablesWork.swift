@@ -17,10 +17,13 @@ struct NftablesWork: Sendable {
     private(set) var rejected: Set<Address> = []
     /// Addresses in the next transaction: halved when one failed, to find the address that the kernel does not take.
     private var size = NftablesWork.most
-    /// What of the wanted set is still to be told again.
-    private var again: (next: UInt64, of: UInt64)?
+    /// What of the wanted set is still to be told again: which of so many portions of about the same size is next.
+    private var again: (next: UInt64, of: UInt64, addresses: Int)?
 
     var isEmpty: Bool { waiting.isEmpty && again == nil }
+
+    /// Addresses that the kernel is still to be told about: of those that are told again, as many as are left by their portions.
+    var count: Int { waiting.count + (again.map { $0.addresses / Int($0.of) * Int($0.of - $0.next) } ?? 0) }
 
     func contains(_ address: Address) -> Bool { waiting.contains(address) }
 
@@ -34,7 +37,7 @@ struct NftablesWork: Sendable {
 
     /// Has all single addresses that are wanted told again, a portion at a time.
     mutating func appendAll(of wanted: WantedSet) {
-        again = (0, UInt64(wanted.count / NftablesWork.portion) + 1)
+        again = (0, UInt64(wanted.count / NftablesWork.portion) + 1, wanted.count)
     }
 
     /// The next transaction; `nil` when nothing waits.
@@ -62,8 +65,8 @@ struct NftablesWork: Sendable {
 
     /// - Returns: whether there was one left.
     private mutating func takePortion(of wanted: WantedSet) -> Bool {
-        guard let (portion, count) = again else { return false }
-        again = portion + 1 < count ? (portion + 1, count) : nil
+        guard let (portion, count, addresses) = again else { return false }
+        again = portion + 1 < count ? (portion + 1, count, addresses) : nil
         for address in wanted.addresses where address.isSingle && address.portion(of: count) == portion { waiting.append(address) }
         return true
     }

@@ -1,4 +1,4 @@
-// What the kernel is told makes it refuse what is wanted, whatever fails or is changed meanwhile.
+// What the kernel is told makes it refuse what is wanted, whatever is changed meanwhile.
 
 import Daemon
 import Glibc
@@ -179,92 +179,6 @@ import Wire
         #expect(rig.next() == .write(.table(anew: false)))
     }
 
-    @Test mutating func aTableInAnotherFormIsMadeAnew() throws {
-        rig.kernel.isOdd = true
-        try rig.ban("192.0.2.1")
-        rig.pass(.seconds(1))
-        #expect(rig.kernel.writes.prefix(2) == [.table(anew: false), .table(anew: true)])
-        #expect(rig.refused == ["192.0.2.1"])
-    }
-
-    @Test mutating func anAddressThatTheKernelDoesNotTakeHoldsUpNoOther() throws {
-        rig.turn()
-        rig.kernel.poison = [try address("10.0.0.77")]
-        for index in 0..<200 { try rig.ban(try numbered(index).description) }
-        rig.pass(.seconds(60))
-        #expect(rig.refused.count == 199)
-        #expect(rig.notices.contains { if case .rejected(let address, _) = $0 { address.description == "10.0.0.77" } else { false } })
-        #expect(rig.dialogue.isSettled)
-        rig.kernel.poison = []
-        rig.pass(.seconds(700))
-        #expect(rig.kernel.addresses.isEmpty, "by then they are over")
-        try rig.ban("10.0.0.77")
-        rig.turn()
-        #expect(rig.refused == ["10.0.0.77"])
-    }
-
-    @Test mutating func aBanUntilTheYear9999StaysAndHoldsUpNoOther() throws {
-        rig.turn()
-        try rig.ban("192.0.2.1", "198.51.100.0/24", for: .seconds(8000 * 365 * 86_400))
-        try rig.ban("192.0.2.2", "203.0.113.0/24")
-        rig.turn()
-        #expect(rig.kernel.addresses == [try address("192.0.2.1"): nil, try address("192.0.2.2"): rig.now + .seconds(600)])
-        #expect(rig.kernel.ranges[.ipv4]?.map(\.end) == [nil, rig.now + .seconds(600)])
-        #expect(rig.kernel.writes.count == 3)
-        rig.pass(.seconds(310))
-        #expect(rig.kernel.writes.count == 3, "it is as it should be")
-        #expect(rig.dialogue.isSettled)
-    }
-
-    @Test mutating func aBanThatComesBackWhileItsLiftingFailsGetsItsNewEndAndCanBeLifted() throws {
-        try rig.ban("192.0.2.1", "192.0.2.2", for: .seconds(50))
-        rig.turn()
-        try rig.lift("192.0.2.1", "192.0.2.2")
-        let step = rig.next()
-        rig.kernel.refusals = [EBUSY]
-        try rig.ban("192.0.2.1", "192.0.2.2", for: .seconds(9000))
-        rig.carryOut(step)
-        try rig.lift("192.0.2.2")
-        let before = rig.kernel.writes.count
-        rig.turn()
-        #expect(rig.kernel.addresses == [try address("192.0.2.1"): rig.now + .seconds(9000)])
-        #expect(rig.kernel.writes.count == before + 2, "the table, and then both at once: \(rig.kernel.writes.dropFirst(before))")
-    }
-
-    @Test mutating func somethingUnknownInTheWayOfARangeIsClearedAway() throws {
-        rig.turn()
-        try rig.ban("198.51.100.0/24", for: nil)
-        rig.turn()
-        // Nobody heard of it, and it overlaps what comes next.
-        rig.kernel.ranges[.ipv4]?.append(TimedRange(try address("203.0.113.128/25"), until: nil))
-        try rig.ban("203.0.113.0/24", for: nil)
-        rig.complete()
-        rig.pass(.seconds(30))
-        #expect(rig.kernel.ranges[.ipv4]?.map(\.first) == [try address("198.51.100.0/24").number, try address("203.0.113.0/24").number])
-    }
-
-    @Test(arguments: [EBUSY, EINTR, ENOBUFS, ENOMEM, EAGAIN]) mutating func whatPassesIsTriedAgainWithNothingLost(_ code: Int32) throws {
-        rig.turn()
-        try rig.ban("192.0.2.1", "192.0.2.2", "198.51.100.0/24")
-        rig.kernel.refusals = Array(repeating: code, count: 9)
-        rig.pass(.seconds(40))
-        #expect(rig.refused == ["192.0.2.1", "192.0.2.2"])
-        #expect(rig.kernel.ranges[.ipv4]?.count == 1)
-        #expect(rig.dialogue.isSettled)
-        let failures = rig.notices.compactMap { if case .failing(let error, let persistent) = $0 { (error.code, persistent) } else { nil } }
-        #expect(failures.map(\.0) == [code, code] && failures.map(\.1) == [false, true], "once, and once more when it lasts")
-    }
-
-    @Test mutating func withoutThePrivilegeItSaysSoOnceAndTriesAgain() throws {
-        rig.kernel.refusals = Array(repeating: EPERM, count: 5)
-        try rig.ban("192.0.2.1")
-        rig.pass(.seconds(100))
-        #expect(rig.refused.isEmpty)
-        #expect(rig.notices.count == 1)
-        rig.pass(.seconds(100))
-        #expect(rig.refused == ["192.0.2.1"])
-    }
-
     @Test mutating func drainingWritesWhatWaitsAndLooksAtNothing() throws {
         rig.turn()
         try rig.ban("192.0.2.1")
@@ -276,12 +190,51 @@ import Wire
         #expect(rig.turn() == nil)
     }
 
-    @Test mutating func drainingDoesNotWaitForAKernelThatRefuses() throws {
-        rig.kernel.refusals = [EPERM]
-        try rig.ban("192.0.2.1")
+    @Test mutating func whatIsInTheKernelIsAppliedAndUntilThenItWaits() throws {
         rig.turn()
-        rig.dialogue.drain()
-        #expect(rig.dialogue.isDrained)
+        try rig.ban("192.0.2.1", "192.0.2.2", "198.51.100.0/24", "2001:db8::/48")
+        #expect(rig.dialogue.waiting == 4)
+        var step = rig.next()
+        #expect(rig.dialogue.waiting == 4, "what is under way may fail")
+        rig.carryOut(step)
+        #expect(rig.dialogue.waiting == 2)
+        #expect(Set(rig.dialogue.takeApplied().map(\.description)) == ["192.0.2.1", "192.0.2.2"])
+
+        step = rig.next()
+        // It comes while the ranges of its family are written, or before.
+        try rig.ban("203.0.113.0/24")
+        rig.carryOut(step)
+        rig.pass(.seconds(1))
+        #expect(rig.dialogue.waiting == 0)
+        #expect(Set(rig.dialogue.takeApplied().map(\.description)) == ["198.51.100.0/24", "2001:db8::/48", "203.0.113.0/24"])
+
+        // One is covered by another one, and the kernel is told nothing.
+        let before = rig.kernel.writes.count
+        try rig.ban("203.0.113.0/25", for: .seconds(100))
+        rig.pass(.seconds(1))
+        #expect(rig.kernel.writes.count == before && rig.dialogue.waiting == 0)
+        #expect(rig.dialogue.takeApplied().map(\.description) == ["203.0.113.0/25"])
+
+        try rig.lift("192.0.2.1", "198.51.100.0/24")
+        #expect(rig.dialogue.waiting == 2)
+        rig.pass(.seconds(1))
+        #expect(rig.dialogue.waiting == 0 && rig.dialogue.takeApplied().isEmpty, "nobody is refused by an Unban")
+    }
+
+    @Test mutating func whatIsToldAgainWaitsUntilItIsThere() throws {
+        rig.turn()
+        for index in 0..<20_000 { try rig.ban(try numbered(index).description) }
+        rig.turn()
+        #expect(rig.dialogue.takeApplied().count == 20_000)
+        rig.kernel.remove()
+        rig.dialogue.noticed(now: rig.now)
+        var most = 0
+        for _ in 0..<100 {
+            rig.carryOut(rig.next())
+            most = max(most, rig.dialogue.waiting)
+        }
+        #expect((19_000...20_000).contains(most), "\(most)")
+        #expect(rig.kernel.addresses.count == 20_000 && rig.dialogue.waiting == 0)
     }
 
     /// Bans, lifts, ends, comparisons, failures and other people's changes in any order: in the end the kernel has what is wanted.
@@ -313,7 +266,7 @@ import Wire
         for (address, end) in rig.kernel.addresses { #expect(NftablesComparison.agree(end, wanted.end(of: address))) }
         let expected = TimedRange.disjoint(wanted.addresses.filter { !$0.isSingle }.map { TimedRange($0, until: wanted.end(of: $0)) })
         #expect((rig.kernel.ranges[.ipv4] ?? []).map { [$0.first, $0.last] } == expected.map { [$0.first, $0.last] })
-        #expect(rig.dialogue.isSettled)
+        #expect(rig.dialogue.isSettled && rig.dialogue.waiting == 0 && rig.dialogue.trouble == nil)
     }
 }
 

@@ -1,4 +1,4 @@
-// The nftables enforcer against the real kernel: what is wanted is in its sets, whatever ends, restarts, or is changed by others.
+// The nftables enforcer against the real kernel: what is wanted is in its sets, whatever moves, ends or restarts.
 
 import Daemon
 import Glibc
@@ -188,74 +188,6 @@ struct NftablesEnforcerTests {
         }
     }
 
-    @Test func aTableThatSomeoneDeletesIsBackAtOnceWithAllBans() async throws {
-        try await PrivateNetwork.with {
-            let table = try TableUnderTest()
-            for index in 0..<2000 { try table.ban(try numbered(index).description) }
-            try table.ban("198.51.100.0/24")
-            try table.settle()
-            let whole = try table.nft("list", "chains")
-            for command in [["delete", "table", "inet", "fail2ban_cluster"], ["flush", "ruleset"]] {
-                try table.nft(command.joined(separator: " "))
-                try table.run(until: "it is whole again") {
-                    try table.nft("list", "tables").contains("fail2ban_cluster") && table.addresses("addresses4").count == 2000
-                }
-                try table.settle()
-                #expect(try table.addresses("prefixes4") == ["198.51.100.0/24"])
-                #expect(try table.nft("list", "chains") == whole)
-            }
-            #expect(table.log.contains { $0.contains("another program changed table inet fail2ban_cluster: 2000 lacked") }, "\(table.log)")
-        }
-    }
-
-    @Test(arguments: [
-        "flush set inet fail2ban_cluster addresses4", "flush set inet fail2ban_cluster prefixes4",
-        "delete element inet fail2ban_cluster addresses4 { 192.0.2.1 }", "flush chain inet fail2ban_cluster refuse",
-        "flush chain inet fail2ban_cluster input", "flush table inet fail2ban_cluster",
-        "add rule inet fail2ban_cluster refuse accept", "insert rule inet fail2ban_cluster input accept",
-        "delete chain inet fail2ban_cluster forward", "add table inet fail2ban_cluster { flags dormant; }",
-        "add element inet fail2ban_cluster addresses4 { 203.0.113.7 }",
-        "add element inet fail2ban_cluster prefixes4 { 203.0.113.0/24 }",
-        "flush ruleset; add table inet fail2ban_cluster; add set inet fail2ban_cluster addresses4 { type ipv6_addr; }",
-        "flush ruleset; add table inet fail2ban_cluster; add chain inet fail2ban_cluster input { type filter hook input priority 7; }",
-    ])
-    func whatSomeoneChangesInTheTableIsPutRightAtOnce(_ command: String) async throws {
-        try await PrivateNetwork.with {
-            let table = try TableUnderTest()
-            try table.ban("192.0.2.1", for: nil)
-            try table.ban("198.51.100.0/24", for: nil)
-            table.complete()
-            try table.settle()
-            let whole = try table.nft("list", "ruleset")
-            try table.nft(command)
-            #expect(try table.nft("list", "ruleset") != whole)
-            try table.run(until: "it is as before") { try table.nft("list", "ruleset") == whole }
-            try table.settle()
-        }
-    }
-
-    @Test func noticesThatWereLostLeadToAComparison() async throws {
-        try await PrivateNetwork.with {
-            let table = try TableUnderTest()
-            try table.ban("192.0.2.1")
-            try table.ban("192.0.2.2")
-            table.complete()
-            try table.settle()
-            // More notices than the socket holds, and nobody takes them: what is said of the table afterwards is lost.
-            let strangers = try (0..<250_000).map { try numbered($0).description }.joined(separator: ", ")
-            try table.load(
-                "add table inet other; add set inet other some { type ipv4_addr; }; add element inet other some { \(strangers) }")
-            try table.nft("delete element inet fail2ban_cluster addresses4 { 192.0.2.1 }; flush chain inet fail2ban_cluster refuse")
-            let kernel = try #require(table.enforcer.kernel)
-            #expect(try table.droppedNotices(kernel.notices.port) > 0, "they were lost")
-            try table.run(until: "it is as before") {
-                try table.addresses("addresses4") == ["192.0.2.1", "192.0.2.2"]
-                    && table.nft("list", "chain", "inet", "fail2ban_cluster", "refuse").contains("@addresses4")
-            }
-            try table.settle()
-        }
-    }
-
     @Test func aBanUntilTheYear9999IsInTheKernelBesideOthers() async throws {
         try await PrivateNetwork.with {
             let table = try TableUnderTest()
@@ -291,20 +223,6 @@ struct NftablesEnforcerTests {
             try table.settle()
             #expect(try table.addresses("addresses4") == [])
             #expect(table.log.allSatisfy { !$0.hasPrefix("warning") && !$0.hasPrefix("error") }, "\(table.log)")
-        }
-    }
-
-    @Test func whatOthersDoToTheirTablesCausesNoWork() async throws {
-        try await PrivateNetwork.with {
-            let table = try TableUnderTest()
-            try table.settle()
-            let before = table.log.count
-            try table.nft(
-                "add table inet other; add set inet other addresses4 { type ipv4_addr; }; add element inet other addresses4 { 1.2.3.4 }")
-            try table.nft("add table ip fail2ban_cluster")
-            for _ in 0..<5 { table.turn(upTo: .milliseconds(20)) }
-            #expect(table.enforcer.isSettled)
-            #expect(table.log.count == before)
         }
     }
 
@@ -352,80 +270,6 @@ struct NftablesEnforcerTests {
             try table.settle()
             table.announce(try unban("192.0.2.1"), try unban("198.51.100.0/24"))
             try table.run(until: "they are lifted") { try table.addresses("addresses4").union(table.addresses("prefixes4")) == [] }
-        }
-    }
-
-    @Test func whatChangedWithoutANoticeIsFoundAtTheNextComparison() async throws {
-        try await PrivateNetwork.with {
-            let table = try TableUnderTest(reconcile: .seconds(2))
-            try table.ban("192.0.2.1")
-            try table.ban("192.0.2.2")
-            try table.ban("198.51.100.0/24")
-            table.complete()
-            try table.settle()
-            // By its own port, whose changes are not told.
-            try table.meddle([
-                .addresses(.init(bans: [TimedAddress(address: try address("203.0.113.1"), end: nil)], lifted: [try address("192.0.2.1")])),
-                .addresses(.init(moved: [TimedAddress(address: try address("192.0.2.2"), end: .now + .seconds(90))])),
-                .allRanges(.ipv4, [TimedRange(try address("203.0.113.0/24"), until: nil)]),
-            ])
-            try table.run(until: "it is right again") {
-                let elements = try table.elements("addresses4")
-                return try Set(elements.keys) == ["192.0.2.1", "192.0.2.2"] && elements["192.0.2.2"]?.contains("expires 9h5") == true
-                    && table.addresses("prefixes4") == ["198.51.100.0/24"]
-            }
-            try table.settle()
-            #expect(table.log.contains { $0.contains("was not as it should be") })
-        }
-    }
-
-    @Test func twoThatWantDifferentThingsChangeTheTableOnceASecondAndNotWithoutEnd() async throws {
-        try await PrivateNetwork.with {
-            let (one, other) = (try TableUnderTest(), try TableUnderTest())
-            try one.ban("192.0.2.1")
-            try other.ban("192.0.2.2")
-            one.complete()
-            other.complete()
-            let limit = ContinuousClock.now + .seconds(4)
-            while ContinuousClock.now < limit {
-                one.turn(upTo: .milliseconds(1))
-                other.turn(upTo: .milliseconds(1))
-            }
-            let writes = (one.log + other.log).count { $0.contains("lifted") }
-            #expect((2...40).contains(writes), "\(writes)")
-        }
-    }
-
-    @Test func withoutThePrivilegeItSaysWhatIsMissingAndGoesOn() async throws {
-        try await PrivateNetwork.with {
-            // Capabilities are a thread's own (capabilities(7)), and this one ends with the test.
-            try #require(PrivateNetwork.dropPrivilege())
-            let table = try TableUnderTest()
-            try table.ban("192.0.2.1")
-            for _ in 0..<3 { table.turn(upTo: .milliseconds(10)) }
-            let errors = table.log.filter { $0.hasPrefix("error") }
-            #expect(errors.count == 1, "\(table.log)")
-            #expect(errors.first?.contains("Operation not permitted") == true)
-            #expect(errors.first?.contains("Remedy: run the subscriber as root, or with the capability CAP_NET_ADMIN") == true)
-            table.enforcer.drain()
-            #expect(table.enforcer.isDrained)
-            let finding = SubscriberCheck.nftables().first
-            #expect(finding?.severity == .problem)
-            #expect(finding?.exitStatus == .permission)
-        }
-    }
-
-    @Test func theCheckSaysWhatIsThere() async throws {
-        try await PrivateNetwork.with {
-            #expect(SubscriberCheck.nftables().map(\.severity) == [.note])
-            #expect(SubscriberCheck.leftTable().isEmpty)
-            #expect(SubscriberCheck.nftables().first?.text.contains("table inet fail2ban_cluster is not there yet") == true)
-            let table = try TableUnderTest()
-            try table.settle()
-            #expect(SubscriberCheck.nftables().first?.text.contains("table inet fail2ban_cluster is there") == true)
-            // For a subscriber that is to enforce by other means from now on.
-            #expect(SubscriberCheck.leftTable().map(\.severity) == [.warning])
-            #expect(SubscriberCheck.leftTable().first?.hint == "nft delete table inet fail2ban_cluster")
         }
     }
 }
