@@ -31,7 +31,7 @@ struct Conversation: ~Copyable {
     /// Where this host's daemons send requests; on the publisher's own host its endpoint on loopback will do.
     private static func endpoints(of configuration: Configuration) -> [String] {
         let servers = configuration.monitor?.replyServers ?? configuration.subscriber?.replyServers ?? []
-        if servers.isEmpty, let bind = configuration.publisher?.replyBind, let endpoint = bind.reachable { return [endpoint] }
+        if servers.isEmpty, let bind = configuration.publisher?.replyBind, let endpoint = bind.reachable { return [endpoint.description] }
         return servers.map(\.description)
     }
 
@@ -98,9 +98,9 @@ struct Conversation: ~Copyable {
 
 extension Endpoint {
     /// Where a client on the same host reaches what is bound here; `nil` when the system chose the port.
-    var reachable: String? {
-        guard let host else { return description }
+    var reachable: Endpoint? {
+        guard let host else { return self }
         guard let port else { return nil }
-        return host == "*" ? "tcp://127.0.0.1:\(port)" : description
+        return host == "*" ? Endpoint(connect: "tcp://127.0.0.1:\(port)") : self
     }
 }

@@ -57,8 +57,11 @@ enum JSONOutput {
                 safe.unicodeScalars.append(scalar)
                 continue
             }
-            let digits = String(scalar.value, radix: 16)
-            safe += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            // RFC 8259, 7: what lies beyond U+FFFF is two of them.
+            for unit in UTF16.encode(scalar) ?? .init() {
+                let digits = String(unit, radix: 16)
+                safe += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
         }
         return safe
     }

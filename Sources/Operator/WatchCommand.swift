@@ -27,50 +27,39 @@ struct WatchCommand: OperatorCommand {
                 "\(configuration.path) does not say where the publisher broadcasts", hint: "set zmqpublisherurl in [subscriber]",
                 exitStatus: .configuration)
         }
-        let context = try Context()
-        let choices = try KeyDirectory(configuration.general.keyDirectory).clientKeys()
-        var choice = choices.choice(keeping: nil)
-        var socket = try connection(context, endpoints, choice)
+        let keys = KeyDirectory(configuration.general.keyDirectory)
+        let choices = try keys.clientKeys()
+        var source = try BroadcastSource(in: try Context(), endpoints: endpoints) { (try? keys.clientKeys()) ?? choices }
         var line = AnnouncementLine(isColoured: Terminal.isColoured && !output.json)
         var deadline = ContinuousClock.now + WatchCommand.silence
         var polled = PollSet()
         while true {
             polled.removeAll()
-            polled.add(socket)
+            source.add(to: &polled)
             let signal = polled.add(descriptor: signals.descriptor)
             try polled.wait(until: deadline)
             if polled.isReadable(signal), signals.next() == .terminate { return "" }
-            while let delivery = try socket.receive(maximumFrames: 1), let frame = delivery.frames.first {
+            while let frame = try source.receive() {
                 deadline = .now + WatchCommand.silence
                 guard let broadcast = try? Broadcast(frame: frame.span) else { continue }
                 let text = try line.text(of: broadcast, json: output.json)
                 if !text.isEmpty { StandardStreams.write(text) }
             }
             guard ContinuousClock.now >= deadline else { continue }
+            let names = endpoints.map(\.description).joined(separator: ", ")
             StandardStreams.writeError(
-                "\(OperatorProgram.programName): no broadcast from \(endpoints.joined(separator: ", ")); trying again. See that the publisher "
+                "\(OperatorProgram.programName): no broadcast from \(names); trying again. See that the publisher "
                     + "runs, that the port is open, and that this host's key has the role subscriber or operator\n")
             deadline = .now + WatchCommand.silence
-            choice = choices.choice(after: choice)
-            socket = try connection(context, endpoints, choice)
+            try source.renew()
         }
     }
 
-    private func connection(_ context: Context, _ endpoints: [String], _ keys: ClientKeys.Choice) throws(ZeroMQError) -> Socket {
-        let socket = try Socket(.subscriber, in: context)
-        try socket.maximumMessageSize(Int64(Broadcast.sizeLimit) + 1024)
-        try socket.curveClient(own: keys.own, server: keys.server)
-        try socket.heartbeat(interval: .seconds(15), timeout: .seconds(40))
-        try socket.subscribe(Array(Broadcast.prefix.utf8))
-        for endpoint in endpoints { try socket.connect(endpoint) }
-        return socket
-    }
-
     /// Where this host's subscriber listens; on the publisher's own host its endpoint on loopback will do.
-    private static func endpoints(of configuration: Configuration) -> [String] {
+    private static func endpoints(of configuration: Configuration) -> [Endpoint] {
         let publishers = configuration.subscriber?.publishers ?? []
         if publishers.isEmpty, let bind = configuration.publisher?.broadcasterBind, let endpoint = bind.reachable { return [endpoint] }
-        return publishers.map(\.description)
+        return publishers
     }
 }
 

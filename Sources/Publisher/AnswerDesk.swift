@@ -61,21 +61,16 @@ struct AnswerDesk {
         case "bans":
             let filter = try BanFilter(question)
             if filter != BanFilter() { try countQuestion() }
-            return try BanList.bans(filter, after: try address("after", question), table: ledger.table, term: facts.term, now: now)
+            return try BanList.bans(filter, after: try question.askedAddress("after"), table: ledger.table, term: facts.term, now: now)
         case "allowed":
-            return try BanList.allowed(after: try address("after", question), table: ledger.table, term: facts.term, now: now)
+            return try BanList.allowed(after: try question.askedAddress("after"), table: ledger.table, term: facts.term, now: now)
         case "status":
             try countQuestion()
             let page = StatusPage(facts: facts, states: states, hosts: hosts)
-            var after: Hostname?
-            if let text = question["after"] {
-                guard let host = Hostname(text) else { throw RequestRefusal(.malformed, "after: not a host") }
-                after = host
-            }
-            return page.json(after: after, ledger: ledger, lastRow: journal.lastRow, now: now).bytes
+            return page.json(after: try question.askedHost("after"), ledger: ledger, lastRow: journal.lastRow, now: now).bytes
         case "address":
             try countQuestion()
-            guard let address = try address("address", question) else { throw RequestRefusal(.malformed, "address is missing") }
+            guard let address = try question.askedAddress("address") else { throw RequestRefusal(.malformed, "address is missing") }
             return AddressPage.json(address, term: facts.term, ledger: ledger, now: now).bytes
         case "history":
             try countQuestion()
@@ -86,12 +81,11 @@ struct AnswerDesk {
 
     private mutating func history(_ question: Header, _ journal: Journal, _ now: Timestamp) throws -> JSONText {
         let filter = try HistoryFilter(question)
-        let before = question.number("before").map { Int64(clamping: $0) }
-        guard question["before"] == nil || before != nil else { throw RequestRefusal(.malformed, "before") }
+        let before = try question.askedNumber("before").map { Int64(clamping: $0) }
+        let limit = try question.askedNumber("limit").map { Int(clamping: $0) } ?? HistoryPage.most
         var page = HistoryPage()
         if historyRows > 0 {
-            page = try journal.history(
-                filter, before: before, limit: question.number("limit").map { Int(clamping: $0) } ?? HistoryPage.most)
+            page = try journal.history(filter, before: before, limit: limit)
             historyRows -= page.searched
         } else {
             // The turn has had its share: the same question again, in the next one.
@@ -109,11 +103,5 @@ struct AnswerDesk {
     private mutating func countQuestion() throws(RequestRefusal) {
         guard questions > 0 else { throw RequestRefusal(.busy, "more questions at once than \(TurnLimits.questions)") }
         questions -= 1
-    }
-
-    private func address(_ key: String, _ question: Header) throws(RequestRefusal) -> Address? {
-        guard let text = question[key] else { return nil }
-        guard let address = Address(text) else { throw RequestRefusal(.malformed, "\(key): not an address") }
-        return address
     }
 }

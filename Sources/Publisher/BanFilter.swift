@@ -15,18 +15,9 @@ struct BanFilter: Equatable {
     init() {}
 
     init(_ header: Header) throws(RequestRefusal) {
-        if let text = header["address"] {
-            guard let address = Address(text) else { throw RequestRefusal(.malformed, "address") }
-            self.address = address
-        }
-        if let text = header["jail"] {
-            guard let jail = Jail(text) else { throw RequestRefusal(.malformed, "jail") }
-            self.jail = jail
-        }
-        if let text = header["host"] {
-            guard let host = Hostname(text) else { throw RequestRefusal(.malformed, "host") }
-            self.host = host
-        }
+        address = try header.askedAddress("address")
+        jail = try header.askedJail("jail")
+        host = try header.askedHost("host")
     }
 
     func matches(_ ban: BanTable.Listed) -> Bool {
@@ -60,7 +51,9 @@ struct BanFilter: Equatable {
     private func named(
         _ address: Address, _ table: BanTable, after: Address?, limit: Int
     ) -> (bans: [BanTable.Listed], next: Address?) {
-        let around = after == nil ? (0...address.prefixLength).compactMap { address.widened(to: $0) } : []
+        // In key order what is around an address comes before it, the widest first, and what is in it right behind it.
+        let around = (0...address.prefixLength).compactMap { address.widened(to: $0) }.filter { prefix in after.map { $0 < prefix } ?? true
+        }
         let inside = table.banned(in: address, after: after, limit: limit)
         let bans = (around + inside).compactMap { table.listed($0) }.filter { $0.end != nil && matches($0) }
         return (bans, inside.count == limit ? inside.last : nil)

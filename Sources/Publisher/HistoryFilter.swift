@@ -31,17 +31,12 @@ struct HistoryFilter: Equatable {
     init() {}
 
     init(_ header: Header) throws(RequestRefusal) {
-        func value<T>(_ key: String, _ parse: (String) -> T?) throws(RequestRefusal) -> T? {
-            guard let text = header[key] else { return nil }
-            guard let value = parse(text) else { throw RequestRefusal(.malformed, key) }
-            return value
-        }
-        address = try value("address") { Address($0) }
-        jail = try value("jail") { Jail($0) }
-        host = try value("host") { Hostname($0) }
-        kind = try value("kind", Kind.init(rawValue:))
-        since = try value("since") { Timestamp(bytes: Array($0.utf8).span) }
-        until = try value("until") { Timestamp(bytes: Array($0.utf8).span) }
+        address = try header.askedAddress("address")
+        jail = try header.askedJail("jail")
+        host = try header.askedHost("host")
+        kind = try header.asked("kind", "one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))", Kind.init(rawValue:))
+        since = try header.askedTime("since")
+        until = try header.askedTime("until")
     }
 
     /// Whether rows are looked at one by one, since SQLite can't tell what is in a prefix.

@@ -53,7 +53,8 @@ import Testing
 
     @Test(arguments: [
         ("key = value", "before any section"), ("[a", "not a section header"), ("[]", "not a section header"),
-        ("[a]\nnonsense", "neither a key nor a section"), ("[a]\n= value", "neither a key nor a section"),
+        ("[a]\nhunter2", "the line is neither a key nor a section"), ("[a]\nkey hunter2", "`key` is neither a key nor a section"),
+        ("[a]\n= value", "neither a key nor a section"),
         ("[a]\nkey = \"value", "quote is not closed"), ("[a]\nkey = 1\nkey = 2", "stands on line 2 already"),
         ("[a]\nkey = a\u{7}b", "control characters"), ("[a]\nkey = a\u{9b}b", "control characters"), ("[a] junk", "not a section header"),
     ])

@@ -93,12 +93,12 @@ private let obstacles = [
         words: ["FOLDER/f2bc.local:1: the line has control characters or is not UTF-8 text"]),
     Obstacle(
         programs: all, arrangement: "printf 'nonsense\\n' > f2bc.local", status: 78,
-        words: ["FOLDER/f2bc.local:1: `nonsense` is neither a key nor a section; allowed: key = value, or [section]"]),
+        words: ["FOLDER/f2bc.local:1: the line is neither a key nor a section; allowed: key = value, or [section]"]),
     Obstacle(
         programs: all, arrangement: "{ echo '[monitor]'; seq -f 'key%g = 1' 50000; } > f2bc.local", status: 78,
         words: ["FOLDER/f2bc.local:2: [monitor] key1: no such key", "and 49980 more problems"]),
     Obstacle(
-        programs: all, arrangement: "{ echo '[monitor]'; head -c 900000 /dev/zero | tr '\\0' k; } > f2bc.local", status: 78,
+        programs: all, arrangement: "{ echo '[monitor]'; head -c 900000 /dev/zero | tr '\\0' k; echo ' k'; } > f2bc.local", status: 78,
         words: ["FOLDER/f2bc.local:2: `kkkkkkkk"]),
     Obstacle(
         programs: all, arrangement: ": > f2bc.conf", status: 78,

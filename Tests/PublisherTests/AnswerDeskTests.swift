@@ -59,8 +59,9 @@ import Wire
     @Test(
         arguments: [
             (["what": "address"], "address is missing"), (["what": "address", "address": "x"], "address: not an address"),
-            (["what": "status", "after": "-"], "after: not a host"), (["what": "history", "before": "-1"], "before"),
-            (["what": "bans", "jail": "a b"], "jail"), ([:], "this publisher knows"),
+            (["what": "status", "after": "-"], "after: not a host"), (["what": "history", "before": "-1"], "before: not a number"),
+            (["what": "history", "limit": "x"], "limit: not a number"), (["what": "history", "kind": "x"], "kind: not one of ban, unban"),
+            (["what": "bans", "jail": "a b"], "jail: not a jail"), ([:], "this publisher knows"),
         ] as [(Header, String)])
     mutating func aQuestionThatIsNoneIsRefusedWithTheReason(_ header: Header, _ reason: String) throws {
         let answer = try ask(header)
@@ -83,6 +84,20 @@ import Wire
         #expect(try found(["address": "198.51.100.7"]) == ["198.51.100.0/24"])
         #expect(try found(["address": "192.0.2.0/24"]) == ["192.0.2.1", "192.0.2.2"])
         #expect(try found(["address": "192.0.2.0/24", "jail": "nginx"]) == ["192.0.2.2"])
+    }
+
+    @Test mutating func whatIsAroundAnAddressIsOnTheNextPageWhereTheFirstHadNoRoom() throws {
+        let all = ["198.51.0.0/16", "198.51.100.0/24", "198.51.100.0/28", "198.51.100.7"]
+        for address in all {
+            for name in ["web1", "web2"] { ledger.record(try ban(name, address, until: 600), now: at(0)) }
+        }
+        let filter = try BanFilter(["address": "198.51.100.0/28"])
+        func found(after: String?) -> [String] {
+            filter.page(of: ledger.table, after: after.flatMap { Address($0) }, limit: 10).bans.map(\.address.description)
+        }
+        #expect(found(after: nil) == all)
+        // A page whose end did not fit is cut anywhere.
+        for cut in all.indices { #expect(found(after: all[cut]) == Array(all[(cut + 1)...])) }
     }
 
     @Test mutating func aFilterThatLetsLittlePassGoesThroughAllBansInPortions() throws {

@@ -68,9 +68,14 @@ import Wire
         #expect(try rows(header, limit: 1) == expected, "page by page")
     }
 
-    @Test(arguments: ["address", "jail", "host", "kind", "since", "until"])
-    func aFilterThatIsNoneIsRefused(_ key: String) {
-        #expect(throws: RequestRefusal(.malformed, key)) { try HistoryFilter((["what": "history"] as Header).with(key, "?")) }
+    @Test(arguments: [
+        ("address", "an address"), ("jail", "a jail"), ("host", "a host"), ("kind", "one of ban, unban, refused, order"),
+        ("since", "a time"), ("until", "a time"),
+    ])
+    func aFilterThatIsNoneIsRefused(_ key: String, _ kind: String) {
+        #expect(throws: RequestRefusal(.malformed, "\(key): not \(kind)")) {
+            try HistoryFilter((["what": "history"] as Header).with(key, "?"))
+        }
     }
 
     @Test func aRowTellsAllThatTheJournalHasOfIt() throws {

@@ -88,13 +88,13 @@ struct IniFile {
         else {
             problems.append(
                 ConfigurationProblem(
-                    at: place, "`\(firstWord(text))` is neither a key nor a section", allowed: "key = value, or [section]"))
+                    at: place, "\(beginning(of: text)) is neither a key nor a section", allowed: "key = value, or [section]"))
             return
         }
         guard let section else {
             problems.append(
                 ConfigurationProblem(
-                    at: place, "`\(firstWord(text[..<delimiter]))` comes before any section", hint: "put it under a [section]"))
+                    at: place, "\(beginning(of: text)) comes before any section", hint: "put it under a [section]"))
             return
         }
         let key = String(decoding: trim(Array(text[..<delimiter].utf8)[...]), as: UTF8.self).lowercased()
@@ -118,8 +118,11 @@ struct IniFile {
     }
 }
 
-/// What is shown of a line that can't be read: what follows may be a secret.
-private func firstWord(_ text: some StringProtocol) -> String { String(text.prefix { $0 != " " && $0 != "\t" }) }
+/// What is shown of a line that can't be read: its first word, if something follows. That may be a secret, and so may a word that stands alone.
+private func beginning(of text: String) -> String {
+    let word = text.prefix { !" \t=:".contains($0) }
+    return word.isEmpty || word.endIndex == text.endIndex ? "the line" : "`\(word)`"
+}
 
 private func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (0x09...0x0d).contains(byte) }
 

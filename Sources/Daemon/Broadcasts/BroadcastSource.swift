@@ -1,11 +1,10 @@
-// Stage 3, reception: the connection to the publishers' broadcasts.
+// Stage 3, reception: the connection to the publishers' broadcasts, of a subscriber and of an operator who watches.
 
-import Daemon
 import Wire
 import ZeroMQ
 
 /// A SUB socket, encrypted, connected to every publisher of the configuration; of several, one broadcasts and the others stand by.
-struct BroadcastSource: ~Copyable {
+public struct BroadcastSource: ~Copyable {
     /// Frames that libzmq keeps for us while the loop is busy, of at most 64 KiB each, so 64 MiB at most. When they are full it reads no more
     /// from the connection; then the publisher's own mark fills up, it drops frames for this host, and the numbers show the gap.
     static let receiveHighWater: Int32 = 1000
@@ -16,12 +15,12 @@ struct BroadcastSource: ~Copyable {
     private var used: ClientKeys.Choice
     private var socket: Socket
     /// Whether the next connection is made with other keys.
-    private(set) var hasSeveralKeys: Bool
+    public private(set) var hasSeveralKeys: Bool
 
     /// Connects in the background.
     ///
     /// - Parameter keys: Asked anew for each connection; the publishers' key is one for all.
-    init(in context: Context, endpoints: [Endpoint], keys: @escaping () -> ClientKeys) throws(ZeroMQError) {
+    public init(in context: Context, endpoints: [Endpoint], keys: @escaping () -> ClientKeys) throws(ZeroMQError) {
         self.context = context
         self.endpoints = endpoints
         self.keys = keys
@@ -33,13 +32,13 @@ struct BroadcastSource: ~Copyable {
 
     /// Begins anew with new connections, and the next keys if there are several. What was received and not yet taken is gone, as the
     /// numbers will show.
-    mutating func renew() throws(ZeroMQError) {
+    public mutating func renew() throws(ZeroMQError) {
         let now = keys()
         try connect(now, with: now.choice(after: used))
     }
 
     /// Takes over keys that were replaced: connections whose keys are not in use any more are made anew.
-    mutating func renewKeys() throws(ZeroMQError) {
+    public mutating func renewKeys() throws(ZeroMQError) {
         let now = keys()
         guard now.contains(used) else { return try connect(now, with: now.choice(keeping: nil)) }
         hasSeveralKeys = now.choices.count > 1
@@ -51,10 +50,10 @@ struct BroadcastSource: ~Copyable {
         socket = try BroadcastSource.connection(context, endpoints, used)
     }
 
-    func add(to polled: inout PollSet) { polled.add(socket) }
+    public func add(to polled: inout PollSet) { polled.add(socket) }
 
     /// One waiting frame; `nil` when none waits. Of a message with several frames, which no publisher sends, the first.
-    func receive() throws(ZeroMQError) -> [UInt8]? { try socket.receive(maximumFrames: 1)?.frames.first }
+    public func receive() throws(ZeroMQError) -> [UInt8]? { try socket.receive(maximumFrames: 1)?.frames.first }
 
     private static func connection(
         _ context: Context, _ endpoints: [Endpoint], _ keys: ClientKeys.Choice
