@@ -15,10 +15,11 @@ let package = Package(
     targets: [
         // The SQLite that GRDB links too, for the raw limit.
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CNetlink"),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "CSQLite", .product(name: "Wire", package: "fail2ban-cluster"), .product(name: "ZeroMQ", package: "fail2ban-cluster"),
+                "CNetlink", "CSQLite", .product(name: "Wire", package: "fail2ban-cluster"), .product(name: "ZeroMQ", package: "fail2ban-cluster"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ] + programs,
             swiftSettings: [

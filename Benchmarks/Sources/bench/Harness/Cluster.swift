@@ -71,18 +71,25 @@ final class Cluster: Sendable {
         return try start("monitor", ready: "following ")
     }
 
-    /// A subscriber that enforces nothing, or bans by a fail2ban.
-    ///
-    /// - Parameters:
-    ///   - client: the command for the fail2ban.
-    ///   - ready: the line to wait for.
-    func subscriber(of publisher: Publisher, enforcing client: String? = nil, ready: String = "up to date") throws -> Daemon {
-        try Cluster.configure(
-            folder, "subscriber",
-            [
-                "zmqreplyserver": publisher.requests, "zmqpublisherurl": publisher.broadcasts,
-                "subscriberaction": client == nil ? "dry-run" : "fail2ban-client",
-            ], client: client)
+    /// How a subscriber enforces.
+    enum Enforcing {
+        case nothing
+        /// By the fail2ban that this command talks to.
+        case fail2ban(client: String)
+        /// By the nftables of the present network namespace, with a line in the log for each transaction.
+        case nftables
+    }
+
+    /// - Parameter ready: the line to wait for.
+    func subscriber(of publisher: Publisher, enforcing: Enforcing = .nothing, ready: String = "up to date") throws -> Daemon {
+        let (action, general): (String, [String: String]) =
+            switch enforcing {
+            case .nothing: ("dry-run", [:])
+            case .fail2ban(let client): ("fail2ban-client", ["fail2banclient": client])
+            case .nftables: ("nftables", ["loglevel": "info"])
+            }
+        let settings = ["zmqreplyserver": publisher.requests, "zmqpublisherurl": publisher.broadcasts, "subscriberaction": action]
+        try Cluster.configure(folder, "subscriber", settings, general: general)
         return try start("subscriber", ready: ready)
     }
 
@@ -103,21 +110,20 @@ final class Cluster: Sendable {
         try Daemon(bench.programs + "/fail2ban-\(name)", ["run", "-c", folder + "/\(name).conf"], ready: ready)
     }
 
-    private static func configure(_ folder: String, _ section: String, _ settings: [String: String], client: String? = nil) throws {
-        var text = """
+    private static func configure(_ folder: String, _ section: String, _ settings: [String: String], general: [String: String] = [:]) throws
+    {
+        let common = [
+            "hostname": "bench", "statedir": folder, "keydir": "\(folder)/keys", "logtarget": "stderr", "loglevel": "notice",
+            "fail2bandbpath": "none",
+        ]
+        func lines(_ settings: [String: String]) -> String { settings.map { "\($0.key) = \($0.value)\n" }.joined() }
+        let text = """
             [general]
-            hostname = bench
-            statedir = \(folder)
-            keydir = \(folder)/keys
-            logtarget = stderr
-            loglevel = notice
-            fail2bandbpath = none
-            fail2banclient = \(client ?? "fail2ban-client")
+            \(lines(common.merging(general) { _, given in given }))
             [\(section)]
             pidfile = \(folder)/\(section).pid
-
+            \(lines(settings))
             """
-        for (key, value) in settings { text += "\(key) = \(value)\n" }
         try text.write(toFile: folder + "/\(section).conf", atomically: true, encoding: .utf8)
     }
 

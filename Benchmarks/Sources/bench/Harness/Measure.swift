@@ -10,7 +10,7 @@ struct Measure: Sendable {
     let run: @Sendable (Bench) throws -> [Figure]
 
     static let all: [Measure] = [
-        .latency, .backlog, .publish, .plain, .snapshot, .crowd, .fanout, .memory, .idle, .fail2ban, .growth,
+        .latency, .backlog, .publish, .plain, .snapshot, .crowd, .fanout, .memory, .idle, .fail2ban, .nftables, .growth,
     ]
 }
 

@@ -18,7 +18,7 @@ extension Measure {
         let alone = try host.alone(count)
         let cluster = try Cluster(bench)
         let publisher = try cluster.publisher()
-        let subscriber = try cluster.subscriber(of: publisher, enforcing: host.client)
+        let subscriber = try cluster.subscriber(of: publisher, enforcing: .fail2ban(client: host.client))
         defer { subscriber.stop() }
         let pings = Pings(host)
         let through = try (
