@@ -123,7 +123,7 @@ final class Protection {
 
     private func readHost() throws(SystemError) {
         let own = try HostAddresses.own()
-        let gateways = try HostAddresses.gateways()
+        let gateways = try Gateways.all()
         rules.protect(own.sorted(), as: .ownAddress)
         rules.protect(gateways.sorted(), as: .gateway)
     }
