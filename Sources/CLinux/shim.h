@@ -1,9 +1,10 @@
-/* Descriptors of Linux that a poll loop waits on, pipes that no child inherits, parts of spawn.h, and routes, that Swift's Glibc module lacks. */
+/* Descriptors of Linux that a poll loop waits on, pipes that no child inherits, parts of spawn.h, routes and mallopt(3), that Swift's Glibc module lacks. */
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>

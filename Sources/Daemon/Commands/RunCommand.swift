@@ -21,6 +21,7 @@ struct RunCommand<S: Service>: ParsableCommand {
             signal(SIGPIPE) { _ in }
             // Nobody but the daemon's own group reads what it creates; what others may read says so itself.
             umask(0o027)
+            FreedMemory.giveBack()
             try run(try options.load(), signals, manager, starter)
         }
     }
