@@ -53,7 +53,7 @@ struct CheckCommand: OperatorCommand {
                         hint: "set hostname in [general] to the name that `hosts` shows on the publisher's host for the key in host.pub"),
                 ]
             }
-            return [reached] + Verdict(of: host, in: status).findings + Verdict(of: status.publisher).findings
+            return [reached] + Verdict(of: host, in: status).findings + Verdict(of: status.publisher, now: status.now).findings
         } catch {
             return [Finding(.problem, "\(error)")]
         }

@@ -6,10 +6,18 @@ import Daemon
 struct ClusterStatus: Codable, Equatable {
     struct Publisher: Codable, Equatable {
         struct Journal: Codable, Equatable {
+            struct Trouble: Codable, Equatable {
+                var at: Int64
+                var text: String
+                var remedy: String
+            }
+
             /// On disk.
             var bytes: Int64
             /// The number of its last row.
             var row: Int64
+            /// Why it could not be written when that was last tried; `nil` when it could.
+            var trouble: Trouble?
         }
 
         var role: String

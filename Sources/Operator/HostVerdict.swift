@@ -148,7 +148,15 @@ extension Verdict {
     }
 
     /// What to say of the publisher.
-    init(of publisher: ClusterStatus.Publisher) {
+    ///
+    /// - Parameter now: the publisher's clock.
+    init(of publisher: ClusterStatus.Publisher, now: Int64) {
+        if let trouble = publisher.journal.trouble {
+            let age = BanPage.timeLeft(seconds: max(now - trouble.at, 0) / 1000)
+            add(
+                .wrong, "the journal could not be written \(age) ago, so nothing is acknowledged: \(trouble.text)",
+                trouble.remedy)
+        }
         guard !publisher.plain.isEmpty else { return }
         add(.ok, "old clients are served WITHOUT ENCRYPTION at \(publisher.plain.joined(separator: ", "))")
     }

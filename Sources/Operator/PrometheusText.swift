@@ -29,6 +29,7 @@ struct PrometheusText {
         add("allowed", "Addresses that operators allow.", [([], "\(publisher.allowed)")])
         add("announcements_total", "Announcements made so far.", type: "counter", [([], "\(publisher.number)")])
         add("journal_bytes", "Size of the publisher's journal on disk.", [([], "\(publisher.journal.bytes)")])
+        add("journal_ok", "Whether the journal could be written the last time.", [([], publisher.journal.trouble == nil ? "1" : "0")])
         add("plain_endpoints", "Endpoints without encryption.", [([], "\(publisher.plain.count)")])
         addHosts(report)
     }

@@ -75,13 +75,20 @@ struct StatusReport: Encodable {
     var ok: Bool
     var publisher: ClusterStatus.Publisher
     var hosts: [Host]
+    /// In the table; JSON has what it is made of.
+    private var publisherVerdict: Verdict
+
+    private enum CodingKeys: CodingKey {
+        case now, term, ok, publisher, hosts
+    }
 
     init(_ status: ClusterStatus) {
         now = status.now
         term = status.term
         publisher = status.publisher
         hosts = status.hosts.map { Host(status: $0, verdict: Verdict(of: $0, in: status)) }
-        ok = hosts.allSatisfy { $0.verdict.level < .wrong }
+        publisherVerdict = Verdict(of: status.publisher, now: status.now)
+        ok = ([publisherVerdict] + hosts.map(\.verdict)).allSatisfy { $0.level < .wrong }
     }
 
     /// - Parameter width: see ``TextTable/text(width:)``.
@@ -103,7 +110,7 @@ struct StatusReport: Encodable {
             publisher \(publisher.host): \(publisher.role) for \(up), version \(publisher.version), term \(term), \(publisher.bans) banned, \
             \(publisher.allowed) allowed, last announcement \(publisher.number), journal \(ByteCount.text(publisher.journal.bytes))
             """
-        return [line] + Verdict(of: publisher).reasons.map { "WARNING: \($0.text)" }
+        return [line] + publisherVerdict.reasons.map { "WARNING: \($0.text)\($0.remedy.map { ": \($0)" } ?? "")" }
     }
 
     private func row(_ host: Host) -> [String] {

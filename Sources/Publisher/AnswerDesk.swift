@@ -8,6 +8,8 @@ struct AnswerDesk {
     private let syncDesk: SyncDesk
     private let facts: PublisherFacts
     private(set) var states = HostStates()
+    /// Why the journal could not be written when that was last tried.
+    private var journalTrouble: StatusPage.JournalTrouble?
     /// Rows of the journal that may still be searched in this turn.
     private var historyRows: Int64 = 0
     /// Questions that may still be answered in this turn.
@@ -28,7 +30,15 @@ struct AnswerDesk {
     mutating func take(_ hosts: AuthorizedHosts) { states.keep { hosts.roles(of: $0) != nil } }
 
     /// What was written to the journal.
-    mutating func note(_ batch: Ledger.Batch) { states.note(batch) }
+    mutating func note(_ batch: Ledger.Batch) {
+        journalTrouble = nil
+        states.note(batch)
+    }
+
+    /// The journal could not be written.
+    mutating func note(_ error: JournalError, now: Timestamp) {
+        journalTrouble = StatusPage.JournalTrouble(at: now, text: error.reason, remedy: error.hint)
+    }
 
     /// - Parameter ledger: with what this turn of the loop decided, which is not on disk yet: the answer goes out only when it is.
     mutating func answer(
@@ -66,7 +76,7 @@ struct AnswerDesk {
             return try BanList.allowed(after: try question.askedAddress("after"), table: ledger.table, term: facts.term, now: now)
         case "status":
             try countQuestion()
-            let page = StatusPage(facts: facts, states: states, hosts: hosts)
+            let page = StatusPage(facts: facts, states: states, hosts: hosts, journalTrouble: journalTrouble)
             return page.json(after: try question.askedHost("after"), ledger: ledger, lastRow: journal.lastRow, now: now).bytes
         case "address":
             try countQuestion()

@@ -189,6 +189,7 @@ struct PublisherService: ~Copyable {
             try journal.append(ledger.pending)
         } catch {
             ledger.rollBack()
+            desk.note(error, now: clock.now)
             // Ends that are due would be tried again at once, and again.
             notBefore = .now + TurnLimits.pauseAfterTrouble
             if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error); nothing is acknowledged meanwhile\(note)") }

@@ -35,9 +35,17 @@ struct PublisherFacts: Sendable {
 
 /// The answer to `QUERY what=status`, page by page in the order of the hosts' names; docs/wire-protocol.md has its form.
 struct StatusPage {
+    /// Why the journal could not be written, when that was tried, and what helps.
+    struct JournalTrouble {
+        var at: Timestamp
+        var text: String
+        var remedy: String
+    }
+
     var facts: PublisherFacts
     var states: HostStates
     var hosts: AuthorizedHosts
+    var journalTrouble: JournalTrouble?
 
     /// - Parameters:
     ///   - after: the last host of the page before.
@@ -69,6 +77,15 @@ struct StatusPage {
         var journal = JSONText()
         journal.set("bytes", facts.journalBytes)
         journal.set("row", lastRow)
+        journal.set(
+            "trouble",
+            journalTrouble.map { trouble in
+                var json = JSONText()
+                json.set("at", trouble.at.milliseconds)
+                json.set("text", trouble.text)
+                json.set("remedy", trouble.remedy)
+                return json
+            })
         var json = JSONText()
         json.set("role", "active")
         json.set("host", facts.host.description)

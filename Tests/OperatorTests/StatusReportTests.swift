@@ -1,5 +1,6 @@
 // What `status` says of hosts: each trouble is named with its remedy, in a table that fits, in JSON, and as metrics.
 
+import Daemon
 import Foundation
 import Testing
 
@@ -103,6 +104,23 @@ func wellCluster(secondSubscriber: String? = nil) throws -> ClusterStatus {
         let status = try wellCluster(secondSubscriber: #"{"term":"0000000000000007","number":1045,"enforcers":{"dry-run":{"waiting":0}}}"#)
         #expect(StatusReport(status).hosts[1].verdict.sentence == "in sync; dry-run: nobody is banned here")
         #expect(status.hosts.map { $0.hasApplied(number: 1045, of: "192.0.2.1", term: status.term) } == [true, false])
+    }
+
+    @Test func aJournalThatCouldNotBeWrittenIsSaidWithItsRemedy() throws {
+        var status = try wellCluster()
+        status.publisher.journal.trouble = .init(at: status.now - 3000, text: "database or disk is full", remedy: "make space")
+        let report = StatusReport(status)
+        #expect(!report.ok)
+        #expect(
+            report.table(width: nil).split(separator: "\n")[1]
+                == "WARNING: the journal could not be written 3s ago, so nothing is acknowledged: database or disk is full: make space")
+        #expect(PrometheusText(report).text.contains("fail2ban_cluster_journal_ok 0\n"))
+        #expect(
+            Verdict(of: status.publisher, now: status.now).findings == [
+                Finding(
+                    .problem, "the journal could not be written 3s ago, so nothing is acknowledged: database or disk is full",
+                    hint: "make space")
+            ])
     }
 
     @Test func endpointsWithoutEncryptionAreSaidLoudly() throws {

@@ -124,7 +124,7 @@ import ZeroMQ
         #expect(
             text == """
                 {"now":\(at(20)),"publisher":{"role":"active","host":"web1","version":"\(packageVersion)","started":\(at(0)),"number":0,"bans":0,\
-                "allowed":0,"quorum":1,"plain":["tcp://*:5681"],"journal":{"bytes":0,"row":3}},"term":"\(facts.term)","hosts":[\
+                "allowed":0,"quorum":1,"plain":["tcp://*:5681"],"journal":{"bytes":0,"row":3,"trouble":null}},"term":"\(facts.term)","hosts":[\
                 {"host":"web1","roles":["monitor","subscriber"],"holds":0,"lastBan":null,\
                 "monitor":{"at":\(at(10)),"clock":-1000,"lag":null,"state":{"version":"1"}},"subscriber":null},\
                 {"host":"web2","roles":["monitor","subscriber"],"holds":0,"lastBan":null,"monitor":null,"subscriber":null}],"next":null}
