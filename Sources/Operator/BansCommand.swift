@@ -68,7 +68,7 @@ struct BansCommand: OperatorCommand {
 }
 
 /// What `bans --allowed --json` prints.
-private struct AllowedOutput: Encodable {
+struct AllowedOutput: Encodable {
     struct Allowed: Encodable {
         var address: String
         /// Milliseconds since the epoch; missing for ever.

@@ -16,15 +16,7 @@ struct HostsCommand: OperatorCommand {
 
     func perform(_ configuration: Configuration) throws -> String {
         let hosts = try KeyDirectory(configuration.general.keyDirectory).authorizedHosts().hosts
-        if output.json {
-            return try JSONOutput.line([
-                "hosts": hosts.map { host in
-                    HostOutput(
-                        host: host.name.description, roles: host.roles.map(\.rawValue).sorted(), key: host.key.z85,
-                        addresses: host.addresses.map(\.description))
-                }
-            ])
-        }
+        if output.json { return try JSONOutput.line(HostsOutput(hosts)) }
         var table = TextTable("HOST", "ROLES", "KEY", "ADDRESSES")
         table.rows = hosts.map { host in
             [
@@ -37,10 +29,23 @@ struct HostsCommand: OperatorCommand {
     }
 }
 
-/// A line of authorized_hosts, as `hosts --json` prints it.
-private struct HostOutput: Encodable {
-    var host: String
-    var roles: [String]
-    var key: String
-    var addresses: [String]
+/// What `hosts --json` prints.
+struct HostsOutput: Encodable {
+    /// A line of authorized_hosts.
+    struct Host: Encodable {
+        var host: String
+        var roles: [String]
+        var key: String
+        var addresses: [String]
+    }
+
+    var hosts: [Host]
+
+    init(_ hosts: [AuthorizedHosts.Host]) {
+        self.hosts = hosts.map { host in
+            Host(
+                host: host.name.description, roles: host.roles.map(\.rawValue).sorted(), key: host.key.z85,
+                addresses: host.addresses.map(\.description))
+        }
+    }
 }

@@ -1,7 +1,7 @@
-// The command line as it is documented: every help text, and the completion of three shells.
+// The command line as it is documented: every help text, and what the completion of three shells must have.
 
 import ArgumentParser
-import Foundation
+import TestSupport
 import Testing
 
 @testable import Operator
@@ -9,16 +9,11 @@ import Testing
 @Suite struct GoldenTests {
     private static var commands: [any ParsableCommand.Type] { [OperatorProgram.self] + OperatorProgram.configuration.subcommands }
 
-    /// After a change that is meant: `UPDATE_GOLDEN=1 swift test --filter GoldenTests`, and look at what git diff shows.
     @Test func everyHelpTextIsTheGoldenOne() throws {
-        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/help.txt")
         let text = Self.commands.map { command in
             "### \(command.configuration.commandName ?? "")\n\n" + OperatorProgram.helpMessage(for: command, columns: 100) + "\n"
         }.joined(separator: "\n")
-        if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" { try text.write(to: path, atomically: true, encoding: .utf8) }
-        let golden = try String(contentsOf: path, encoding: .utf8)
-        let difference = text.split(separator: "\n").difference(from: golden.split(separator: "\n"))
-        #expect(text == golden, "\(difference)")
+        try expectGolden(text, "Tests/OperatorTests/Golden/help.txt")
     }
 
     @Test(arguments: [CompletionShell.bash, .zsh, .fish])
