@@ -87,7 +87,7 @@ let package = Package(
         tests("PublisherTests", ["Publisher"]),
         tests("SubscriberTests", ["Subscriber"]),
         tests("OperatorTests", ["Operator", argumentParser], exclude: ["Golden"]),
-        tests("EndToEndTests", ["Wire", "ZeroMQ", grdb, subprocess], exclude: ["Rulesets"]),
+        tests("EndToEndTests", ["Wire", "ZeroMQ", grdb, subprocess], exclude: ["Documented/commands.txt", "Golden", "Rulesets"]),
         fuzzing,
     ]
 )
