@@ -69,7 +69,7 @@ struct MonitorCheckCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOption
 
-    @Option(help: ArgumentHelp("A log of fail2ban; - for standard input.", valueName: "file"))
+    @Option(help: ArgumentHelp("A log of fail2ban; - for standard input.", valueName: "file"), completion: .file())
     var log: String?
 
     func run() throws {

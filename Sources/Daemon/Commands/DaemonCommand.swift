@@ -26,7 +26,9 @@ public struct DaemonCommand<S: Service>: ParsableCommand {
 
 /// `-c FILE`, which every subcommand takes.
 public struct ConfigurationOption: ParsableArguments {
-    @Option(name: [.customShort("c"), .customLong("config")], help: ArgumentHelp("The configuration file.", valueName: "file"))
+    @Option(
+        name: [.customShort("c"), .customLong("config")], help: ArgumentHelp("The configuration file.", valueName: "file"),
+        completion: .file())
     public var file = Configuration.defaultPath
 
     public init() {}

@@ -198,6 +198,7 @@ _fail2ban-cluster_status() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -219,6 +220,7 @@ _fail2ban-cluster_bans() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -237,6 +239,7 @@ _fail2ban-cluster_why() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -271,6 +274,7 @@ _fail2ban-cluster_history() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -286,6 +290,7 @@ _fail2ban-cluster_watch() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -301,6 +306,7 @@ _fail2ban-cluster_hosts() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -316,6 +322,7 @@ _fail2ban-cluster_check() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -331,6 +338,7 @@ _fail2ban-cluster_ban() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     '--for')
@@ -352,6 +360,7 @@ _fail2ban-cluster_unban() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     '--for')
@@ -373,6 +382,7 @@ _fail2ban-cluster_init() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -388,6 +398,7 @@ _fail2ban-cluster_keygen() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -403,6 +414,7 @@ _fail2ban-cluster_rekey() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -421,6 +433,7 @@ _fail2ban-cluster_authorize() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac
@@ -439,6 +452,7 @@ _fail2ban-cluster_revoke() {
         return
         ;;
     '-c'|'--config')
+        __fail2ban-cluster_add_completions -f
         return
         ;;
     esac

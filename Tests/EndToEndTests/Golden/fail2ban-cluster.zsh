@@ -86,7 +86,7 @@ _fail2ban-cluster_status() {
     local -ar arg_specs=(
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
         '--format[table, json, or prometheus for node_exporter'\''s textfile collector.]:format:{__fail2ban-cluster_complete "${___format[@]}"}'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -103,7 +103,7 @@ _fail2ban-cluster_bans() {
         '--host[Only what this host holds.]:host:'
         '--allowed[Show instead what `unban --for` allows, and until when.]'
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -118,7 +118,7 @@ _fail2ban-cluster_why() {
         ':address:'
         '(-n --limit)'{-n,--limit}'[The most events that are shown.]:limit:'
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -139,7 +139,7 @@ _fail2ban-cluster_history() {
         '--until[Only up to then.]:time:'
         '(-n --limit)'{-n,--limit}'[The most events that are shown.]:limit:'
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -152,7 +152,7 @@ _fail2ban-cluster_watch() {
     local -i ret=1
     local -ar arg_specs=(
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -165,7 +165,7 @@ _fail2ban-cluster_hosts() {
     local -i ret=1
     local -ar arg_specs=(
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -178,7 +178,7 @@ _fail2ban-cluster_check() {
     local -i ret=1
     local -ar arg_specs=(
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -192,7 +192,7 @@ _fail2ban-cluster_ban() {
     local -ar arg_specs=(
         '*:address:'
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--for[How long\: 10m, 1h, 1d, 1w, or -1 for ever. Default\: the publisher'\''s maxbantime.]:time:'
         '--note[Why, for the history.]:text:'
         '--version[Show the version.]'
@@ -208,7 +208,7 @@ _fail2ban-cluster_unban() {
     local -ar arg_specs=(
         '*:address:'
         '--json[Print JSON, one object on a line\: docs/cli-json.md.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--for[Allow them too, so long\: 10m, 1h, 1d, 1w, or -1 for ever; 0 ends what is allowed.]:time:'
         '--note[Why, for the history.]:text:'
         '--version[Show the version.]'
@@ -222,7 +222,7 @@ _fail2ban-cluster_unban() {
 _fail2ban-cluster_init() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -234,7 +234,7 @@ _fail2ban-cluster_init() {
 _fail2ban-cluster_keygen() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -248,7 +248,7 @@ _fail2ban-cluster_rekey() {
     local -ar arg_specs=(
         '--publisher[Replace the publisher'\''s key; on the publisher'\''s host.]'
         '--finish[The second step\: use the new key from now on.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -264,7 +264,7 @@ _fail2ban-cluster_authorize() {
         ':key:'
         '--roles[What the host may do\: monitor, subscriber, operator, separated by commas. (default\: monitor,subscriber)]:roles:'
         '--add[Give a host that is authorised a second key, with the roles it has.]'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -279,7 +279,7 @@ _fail2ban-cluster_revoke() {
         ':host:'
         '--withdraw[End all that the host has banned, too. This host'\''s key needs the role operator.]'
         '--key[Take away this one of the host'\''s keys only, given in quotes.]:key:'
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )

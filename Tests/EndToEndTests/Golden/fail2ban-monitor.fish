@@ -101,28 +101,28 @@ complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_f
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_positional "fail2ban-monitor" -eq 1' -fa 'run' -d 'Be the daemon, in the foreground, as systemd and containers want it.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_positional "fail2ban-monitor" -eq 1' -fa 'check' -d 'Say what is wrong with the configuration and on this host; or, with --log, what of a log would be reported.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_positional "fail2ban-monitor" -eq 1' -fa 'help' -d 'Show subcommand help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor start" timeout' -l 'timeout' -d 'How long to wait until it is ready.' -rfka ''
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor start" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor start" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor stop" timeout' -l 'timeout' -d 'How long to wait until it has ended.' -rfka ''
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor stop" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor stop" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor restart" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor restart" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor reload" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor reload" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor status" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor status" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor run" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor run" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
-complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" log' -l 'log' -d 'A log of fail2ban; - for standard input.' -rfka ''
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
+complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" log' -l 'log' -d 'A log of fail2ban; - for standard input.' -rF
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor check" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'fail2ban-monitor' -n '__fail2ban-monitor_should_offer_completions_for_flags_or_options "fail2ban-monitor help" version' -l 'version' -d 'Show the version.'

@@ -76,7 +76,7 @@ _fail2ban-monitor() {
 _fail2ban-monitor_start() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it is ready.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -89,7 +89,7 @@ _fail2ban-monitor_start() {
 _fail2ban-monitor_stop() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it has ended.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -102,7 +102,7 @@ _fail2ban-monitor_stop() {
 _fail2ban-monitor_restart() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -114,7 +114,7 @@ _fail2ban-monitor_restart() {
 _fail2ban-monitor_reload() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -126,7 +126,7 @@ _fail2ban-monitor_reload() {
 _fail2ban-monitor_status() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -138,7 +138,7 @@ _fail2ban-monitor_status() {
 _fail2ban-monitor_run() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -150,8 +150,8 @@ _fail2ban-monitor_run() {
 _fail2ban-monitor_check() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
-        '--log[A log of fail2ban; - for standard input.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
+        '--log[A log of fail2ban; - for standard input.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )

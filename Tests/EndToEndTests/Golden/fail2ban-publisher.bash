@@ -194,6 +194,7 @@ _fail2ban-publisher_start() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     '--timeout')
@@ -212,6 +213,7 @@ _fail2ban-publisher_stop() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     '--timeout')
@@ -230,6 +232,7 @@ _fail2ban-publisher_restart() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac
@@ -245,6 +248,7 @@ _fail2ban-publisher_reload() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac
@@ -260,6 +264,7 @@ _fail2ban-publisher_status() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac
@@ -275,6 +280,7 @@ _fail2ban-publisher_run() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac
@@ -290,6 +296,7 @@ _fail2ban-publisher_check() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac
@@ -305,6 +312,7 @@ _fail2ban-publisher_promote() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-publisher_add_completions -f
         return
         ;;
     esac

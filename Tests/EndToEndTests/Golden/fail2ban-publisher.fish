@@ -104,30 +104,30 @@ complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completio
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_positional "fail2ban-publisher" -eq 1' -fa 'check' -d 'Say what is wrong with the configuration and on this host; change nothing.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_positional "fail2ban-publisher" -eq 1' -fa 'promote' -d 'Make a standby the active publisher, now and after each start; done when it is active.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_positional "fail2ban-publisher" -eq 1' -fa 'help' -d 'Show subcommand help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher start" timeout' -l 'timeout' -d 'How long to wait until it is ready.' -rfka ''
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher start" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher start" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher stop" timeout' -l 'timeout' -d 'How long to wait until it has ended.' -rfka ''
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher stop" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher stop" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher restart" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher restart" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher reload" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher reload" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher status" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher status" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher run" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher run" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher check" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher check" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher promote" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher promote" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher promote" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher promote" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'fail2ban-publisher' -n '__fail2ban-publisher_should_offer_completions_for_flags_or_options "fail2ban-publisher help" version' -l 'version' -d 'Show the version.'

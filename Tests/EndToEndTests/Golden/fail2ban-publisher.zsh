@@ -77,7 +77,7 @@ _fail2ban-publisher() {
 _fail2ban-publisher_start() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it is ready.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -90,7 +90,7 @@ _fail2ban-publisher_start() {
 _fail2ban-publisher_stop() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it has ended.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -103,7 +103,7 @@ _fail2ban-publisher_stop() {
 _fail2ban-publisher_restart() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -115,7 +115,7 @@ _fail2ban-publisher_restart() {
 _fail2ban-publisher_reload() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -127,7 +127,7 @@ _fail2ban-publisher_reload() {
 _fail2ban-publisher_status() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -139,7 +139,7 @@ _fail2ban-publisher_status() {
 _fail2ban-publisher_run() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -151,7 +151,7 @@ _fail2ban-publisher_run() {
 _fail2ban-publisher_check() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -163,7 +163,7 @@ _fail2ban-publisher_check() {
 _fail2ban-publisher_promote() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )

@@ -194,6 +194,7 @@ _fail2ban-subscriber_start() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     '--timeout')
@@ -212,6 +213,7 @@ _fail2ban-subscriber_stop() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     '--timeout')
@@ -230,6 +232,7 @@ _fail2ban-subscriber_restart() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     esac
@@ -245,6 +248,7 @@ _fail2ban-subscriber_reload() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     esac
@@ -260,6 +264,7 @@ _fail2ban-subscriber_status() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     esac
@@ -275,6 +280,7 @@ _fail2ban-subscriber_run() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     esac
@@ -290,6 +296,7 @@ _fail2ban-subscriber_check() {
     # Offer option value completions
     case "${prev}" in
     '-c'|'--config')
+        __fail2ban-subscriber_add_completions -f
         return
         ;;
     esac

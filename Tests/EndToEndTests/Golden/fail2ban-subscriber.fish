@@ -101,27 +101,27 @@ complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_complet
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_positional "fail2ban-subscriber" -eq 1' -fa 'run' -d 'Be the daemon, in the foreground, as systemd and containers want it.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_positional "fail2ban-subscriber" -eq 1' -fa 'check' -d 'Say what is wrong with the configuration and on this host; change nothing.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_positional "fail2ban-subscriber" -eq 1' -fa 'help' -d 'Show subcommand help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber start" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber start" timeout' -l 'timeout' -d 'How long to wait until it is ready.' -rfka ''
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber start" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber start" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber stop" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber stop" timeout' -l 'timeout' -d 'How long to wait until it has ended.' -rfka ''
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber stop" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber stop" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber restart" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber restart" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber restart" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber reload" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber reload" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber reload" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber status" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber status" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber status" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber run" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber run" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber run" h help' -s 'h' -l 'help' -d 'Show help information.'
-complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rfka ''
+complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber check" c config' -s 'c' -l 'config' -d 'The configuration file.' -rF
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber check" version' -l 'version' -d 'Show the version.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber check" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'fail2ban-subscriber' -n '__fail2ban-subscriber_should_offer_completions_for_flags_or_options "fail2ban-subscriber help" version' -l 'version' -d 'Show the version.'

@@ -76,7 +76,7 @@ _fail2ban-subscriber() {
 _fail2ban-subscriber_start() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it is ready.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -89,7 +89,7 @@ _fail2ban-subscriber_start() {
 _fail2ban-subscriber_stop() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--timeout[How long to wait until it has ended.]:timeout:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -102,7 +102,7 @@ _fail2ban-subscriber_stop() {
 _fail2ban-subscriber_restart() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -114,7 +114,7 @@ _fail2ban-subscriber_restart() {
 _fail2ban-subscriber_reload() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -126,7 +126,7 @@ _fail2ban-subscriber_reload() {
 _fail2ban-subscriber_status() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -138,7 +138,7 @@ _fail2ban-subscriber_status() {
 _fail2ban-subscriber_run() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -150,7 +150,7 @@ _fail2ban-subscriber_run() {
 _fail2ban-subscriber_check() {
     local -i ret=1
     local -ar arg_specs=(
-        '(-c --config)'{-c,--config}'[The configuration file.]:file:'
+        '(-c --config)'{-c,--config}'[The configuration file.]:file:_files'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
