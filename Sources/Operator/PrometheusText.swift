@@ -63,15 +63,13 @@ struct PrometheusText {
         add(
             "host_last_ban_time_seconds", "When the host's fail2ban banned last.",
             each { $0.status.lastBan?.at.map(PrometheusText.seconds) })
-        let latencies = report.hosts.compactMap { host in host.status.subscriber?.state.latency.map { (host.status.host, $0) } }
         add(
-            "host_latency_seconds", "From the log line of a ban to the host's firewall, in the last hour or two.",
-            latencies.flatMap { host, latency in
-                [("0.5", latency.p50), ("0.99", latency.p99)].compactMap { quantile, time in
-                    time.map { ([("host", host), ("quantile", quantile)], PrometheusText.seconds($0)) }
-                }
-            })
-        add("host_latency_count", "Bans that this was measured of.", latencies.map { ([("host", $0)], "\($1.count)") })
+            "host_latency_median_seconds", "From the log line of a ban to the host's firewall, half of the bans of the last hour or two.",
+            each { $0.status.subscriber?.state.latency?.p50.map(PrometheusText.seconds) })
+        add(
+            "host_latency_p99_seconds", "The same, 99 % of them.",
+            each { $0.status.subscriber?.state.latency?.p99.map(PrometheusText.seconds) })
+        add("host_latency_bans", "Bans that this was measured of.", each { $0.status.subscriber?.state.latency.map { "\($0.count)" } })
     }
 
     private mutating func add(

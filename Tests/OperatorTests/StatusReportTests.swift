@@ -252,7 +252,7 @@ extension ClusterStatus {
         #expect(value("host_clock_difference_seconds", ["host": "web2"]) == -90.5)
         #expect(value("host_monitor_age_seconds", ["host": "web1"]) == 10)
         #expect(value("host_monitor_age_seconds", ["host": "web2"]) == nil)
-        #expect(value("host_latency_seconds", ["host": "web1", "quantile": "0.99"]) == 0.081)
+        #expect(value("host_latency_p99_seconds", ["host": "web1"]) == 0.081)
         #expect(value("publisher_info", ["host": "web1", "version": "0.1.0", "term": "0000000000000007"]) == 1)
     }
 
