@@ -10,7 +10,8 @@ struct CheckCommand: OperatorCommand {
         commandName: "check", abstract: "Look for what keeps this host from working in the cluster, each thing with its remedy.",
         discussion: """
             It runs the `check` of each daemon that the configuration names (keys, permissions, files), asks fail2ban for its log level and \
-            target and for the cluster's jail with its actions, nft whether it works, and the publisher how this host is doing. It changes nothing. Run it as the daemons' user, or as root. Exit status: 0 nothing keeps it from \
+            target and for the cluster's jail with its actions, nft whether it works, and the publisher how this host is doing, and tries whether its \
+            broadcasts can be heard. It changes nothing. Run it as the daemons' user, or as root. Exit status: 0 nothing keeps it from \
             working, 1 something does.
             """)
 
@@ -53,7 +54,9 @@ struct CheckCommand: OperatorCommand {
                         hint: "set hostname in [general] to the name that `hosts` shows on the publisher's host for the key in host.pub"),
                 ]
             }
-            return [reached] + Verdict(of: host, in: status).findings + Verdict(of: status.publisher, now: status.now).findings
+            let broadcast = try conversation.search.broadcastFinding(at: configuration.subscriber?.publishers.map(\.description) ?? [])
+            return [reached] + [broadcast].compactMap(\.self) + Verdict(of: host, in: status).findings
+                + Verdict(of: status.publisher, now: status.now).findings
         } catch {
             return [Finding(.problem, "\(error)")]
         }

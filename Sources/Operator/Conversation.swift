@@ -10,7 +10,7 @@ struct Conversation: ~Copyable {
     static let patience: Duration = .seconds(10)
 
     private var client: RequestClient
-    private let search: PublisherSearch
+    let search: PublisherSearch
 
     /// Prepares a connection to the endpoints that the configuration names; nothing is sent yet.
     ///

@@ -113,7 +113,12 @@ struct Story: Encodable {
             return "\(standing.address) is not banned as a whole; in it are: \(names)"
         }
         let head = "\(standing.address) is not banned: "
-        if let rule = standing.protected { return head + "it must never be, since \(rule)" }
+        if let rule = standing.protected {
+            let reload = "fail2ban-publisher reload"
+            let remedy =
+                "to have it banned all the same, take it out of ignoreip in [publisher] on the publisher's host, and run there: \(reload)"
+            return head + "it must never be, since \(rule)" + (rule.hasPrefix("ignoreip") ? "; \(remedy)" : "")
+        }
         if let allowed = standing.allowed { return head + allowed }
         if let record = standing.records.first(where: { $0.address == standing.address && !$0.holders.isEmpty }) {
             let hosts = Set(record.holders.map(\.host))
@@ -145,7 +150,9 @@ struct Story: Encodable {
         return Applied(
             address: ban.address, hosts: hosts.count - missing.count, of: hosts.count,
             missing: missing.map { host in
-                if host.subscriber?.state.refused?.contains(ban.address) == true { return "\(host.host): refused by its own rules" }
+                if host.subscriber?.state.refused?.contains(ban.address) == true {
+                    return "\(host.host): refused by its own rules: see ignoreip in [subscriber] there; its own addresses are never banned"
+                }
                 return "\(host.host): \(Verdict(of: host, in: status).sentence)"
             })
     }

@@ -26,9 +26,12 @@ public struct ConnectionTrial: ~Copyable {
 
     /// Begins to connect, with CURVE.
     ///
+    /// - Parameter kind: what connects: a server drops what it has no use for, as if it had another key.
     /// - Throws: What the endpoint's text is not fit for, as `EINVAL`.
-    public init(of endpoint: String, _ keys: ClientKeys.Choice, in context: Context) throws(ZeroMQError) {
-        let socket = try Socket(.dealer, in: context)
+    public init(
+        of endpoint: String, as kind: Socket.Kind = .dealer, _ keys: ClientKeys.Choice, in context: Context
+    ) throws(ZeroMQError) {
+        let socket = try Socket(kind, in: context)
         try socket.curveClient(own: keys.own, server: keys.server)
         let events = try SocketEvents(of: socket, ConnectionTrial.kinds, in: context)
         try socket.connect(endpoint)

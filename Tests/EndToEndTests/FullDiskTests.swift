@@ -6,19 +6,7 @@ import Testing
 
 @Suite struct FullDiskTests {
     @Test(.needsMount) func aFullDiskStopsAcknowledgementsAloneAndTheyGoOnWhenThereIsSpaceAgain() async throws {
-        try await LoneHost.with { host in
-            let mounted = try await host.shell("mkdir state && mount -t tmpfs -o size=2m fail2ban-cluster-test state")
-            try #require(mounted.status == 0, "\(mounted)")
-            do {
-                try await fill(host)
-            } catch {
-                _ = try? await host.run(.publisher, "stop")
-                _ = try? await host.shell("umount -l state")
-                throw error
-            }
-            #expect(try await host.run(.publisher, "stop").status == 0)
-            _ = try await host.shell("umount state")
-        }
+        try await LoneHost.withSmallDisk("2m") { host in try await fill(host) }
     }
 
     /// Bans 250 addresses by one order.
@@ -54,9 +42,28 @@ import Testing
     }
 }
 
+extension LoneHost {
+    /// A host whose state folder is a disk of its own, of this size; the publisher is stopped in the end.
+    static func withSmallDisk(_ size: String, _ body: (LoneHost) async throws -> Void) async throws {
+        try await LoneHost.with { host in
+            let mounted = try await host.shell("mkdir state && mount -t tmpfs -o size=\(size) fail2ban-cluster-test state")
+            try #require(mounted.status == 0, "\(mounted)")
+            do {
+                try await body(host)
+            } catch {
+                _ = try? await host.run(.publisher, "stop")
+                _ = try? await host.shell("umount -l state")
+                throw error
+            }
+            #expect(try await host.run(.publisher, "stop").status == 0)
+            _ = try await host.shell("umount state")
+        }
+    }
+}
+
 extension Trait where Self == ConditionTrait {
     /// Skips a test, saying why, where no small disk can be made.
-    fileprivate static var needsMount: Self {
+    static var needsMount: Self {
         .enabled("a small disk needs root and CAP_SYS_ADMIN") {
             let script = "d=$(mktemp -d) && mount -t tmpfs -o size=1m fail2ban-cluster-test $d && umount $d; s=$?; rmdir $d; exit $s"
             return try await execute(["sh", "-c", script]).status == 0

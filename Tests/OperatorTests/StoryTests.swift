@@ -54,7 +54,10 @@ private let now: Int64 = 1_795_212_100_000
             story.applied == [
                 Story.Applied(
                     address: "203.0.113.9", hosts: 0, of: 2,
-                    missing: ["web1: refused by its own rules", "web2: 1 announcement behind, for 1m: see the subscriber's log on web2"])
+                    missing: [
+                        "web1: refused by its own rules: see ignoreip in [subscriber] there; its own addresses are never banned",
+                        "web2: 1 announcement behind, for 1m: see the subscriber's log on web2",
+                    ])
             ])
     }
 
@@ -73,7 +76,12 @@ private let now: Int64 = 1_795_212_100_000
         func verdict(_ standing: Standing, _ events: [HistoryEvent] = []) -> String {
             String(Story(standing, status, events).verdict.dropFirst("203.0.113.9 is not banned: ".count))
         }
-        #expect(verdict(standing(protected: "ignoreip has 203.0.113.0/24")) == "it must never be, since ignoreip has 203.0.113.0/24")
+        #expect(
+            verdict(standing(protected: "ignoreip has 203.0.113.0/24")) == """
+                it must never be, since ignoreip has 203.0.113.0/24; to have it banned all the same, take it out of ignoreip in [publisher] \
+                on the publisher's host, and run there: fail2ban-publisher reload
+                """)
+        #expect(verdict(standing(protected: "127.0.0.0/8 is loopback")) == "it must never be, since 127.0.0.0/8 is loopback")
         #expect(verdict(standing(allowed: "allowed by an operator for ever")) == "allowed by an operator for ever")
         #expect(verdict(standing([record(banned: false)])) == "1 of 2 hosts hold it that it takes (quorum): web1")
         #expect(verdict(standing()).hasPrefix("no host has reported it"))

@@ -15,11 +15,11 @@ import ZeroMQ
     /// Tries to connect, while this thread is also the server's.
     ///
     /// - Returns: `nil` when the server refused the key.
-    private func outcome(_ kind: Server, rightKey: Bool = true) throws -> ConnectionTrial.Outcome? {
+    private func outcome(_ kind: Server, rightKey: Bool = true, broadcasts: Bool = false) throws -> ConnectionTrial.Outcome? {
         let context = try Context()
         let pair = try KeyPair.generate()
         var authenticator = try Authenticator(in: context)
-        let server = try Socket(.router, in: context)
+        let server = try Socket(broadcasts ? .publisher : .router, in: context)
         var verdict = Authenticator.Verdict.refuse
         if case .curve(let admits) = kind {
             try server.curveServer(pair.secretKey)
@@ -29,7 +29,7 @@ import ZeroMQ
         if case .gone = kind { try server.unbind(endpoint) }
         let key = rightKey ? pair.publicKey : try KeyPair.generate().publicKey
         let keys = ClientKeys(own: try KeyPair.generate(), server: key).choice(keeping: nil)
-        var trial = try ConnectionTrial(of: endpoint, keys, in: context)
+        var trial = try ConnectionTrial(of: endpoint, as: broadcasts ? .subscriber : .dealer, keys, in: context)
         let deadline = ContinuousClock.now + patience
         var polled = PollSet()
         var isRefused = false
@@ -51,6 +51,12 @@ import ZeroMQ
     @Test func aServerThatAdmitsTheKeyIsToldFromOneThatDoesNot() throws {
         #expect(try outcome(.curve(admits: true)) == .admitted)
         #expect(try outcome(.curve(admits: false)) == nil)
+    }
+
+    @Test func aServerThatBroadcastsIsToldToo() throws {
+        #expect(try outcome(.curve(admits: true), broadcasts: true) == .admitted)
+        #expect(try outcome(.curve(admits: false), broadcasts: true) == nil)
+        #expect(try outcome(.gone, broadcasts: true) == .notListening)
     }
 
     @Test func aServerWithAnotherKeyOrWithoutEncryptionIsNotTheOneThatIsMeant() throws {
