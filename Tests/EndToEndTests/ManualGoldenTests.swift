@@ -26,4 +26,27 @@ import Testing
         try #require(outcome.status == 0, "\(outcome)")
         try expectGolden(outcome.output, "\(Self.folder)/\(program).\(shell)")
     }
+
+    /// What bash(1) does when Tab is pressed behind these words.
+    private static let completing = """
+        . <("$PROGRAM" --generate-completion-script bash)
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
+        _fail2ban-cluster "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" 2> /dev/null
+        printf '%s\\n' "${COMPREPLY[@]}"
+        """
+
+    @Test(arguments: [
+        (["st"], ["status"]), (["status", "--f"], ["--format"]), (["status", "--format", ""], ["json", "prometheus", "table"]),
+        (["history", "--kind", "re"], ["refused"]), (["check", "-c", "FOLDER/f2bc.c"], ["FOLDER/f2bc.conf"]),
+    ])
+    func bashCompletesCommandsOptionsValuesAndFiles(words: [String], expected: [String]) async throws {
+        try await LoneHost.with(keys: false) { host in
+            func here(_ words: [String]) -> [String] { words.map { $0.replacing("FOLDER", with: host.folder.path) } }
+            let outcome = try await execute(
+                [
+                    "PROGRAM=\(Lab.programs)/fail2ban-cluster", "bash", "--norc", "-c", Self.completing, "bash", "fail2ban-cluster",
+                ] + here(words))
+            #expect(outcome.output.split(separator: "\n").map(String.init).sorted() == here(expected), "\(outcome)")
+        }
+    }
 }
