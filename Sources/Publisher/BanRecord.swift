@@ -95,7 +95,8 @@ struct BanRecord: Equatable {
     /// When something of it ends next; `nil` when nothing does.
     /// - Parameter memory: milliseconds for which a lifting is remembered.
     func nextTime(memory: Int64) -> Int64? {
-        var next = holds.lazy.map(\.end).min() ?? .max
+        var next = Int64.max
+        for hold in holds where hold.end < next { next = hold.end }
         guard !orders.isEmpty else { return next == .max ? nil : next }
         if let order { next = min(next, order.end) }
         if liftedAt > 0 { next = min(next, liftedAt + memory) }

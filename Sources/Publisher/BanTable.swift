@@ -7,13 +7,13 @@ import Wire
 /// An address is banned while unexpired holds of at least `quorum` different hosts stand, or an operator's ban. Its end is that of
 /// the quorum-th latest host, or the operator's when later. Jails don't matter, and all plain clients together count as one host.
 ///
-/// Changes since ``keep()`` can be taken back by ``takeBack()``, because what the journal refused must not have happened.
+/// Changes that are not kept can be taken back by ``takeBack()``, because what the journal refused must not have happened.
 struct BanTable {
     let quorum: Int
     /// How long an operator's unban is remembered: nothing that was seen before it can last longer than this.
     private let memory: Int64
     /// What is known of each address.
-    private(set) var records: [Address: BanRecord] = [:]
+    private(set) var records = RecordTable()
     /// What is announced as banned.
     private(set) var bannedAddresses = SortedAddresses()
     /// What operators allow.
@@ -21,8 +21,10 @@ struct BanTable {
     /// Who can hold, by the number that a ``Hold`` has.
     private(set) var holders = Holders()
     private var due = DueTimes()
-    /// Each record that changed since the last ``keep()`` as it was before the change, in the order of the changes.
+    /// Each record that changed and is not kept as it was before the change, in the order of the changes.
     private var before: [(address: Address, record: BanRecord?)] = []
+    /// How many of them ``keep()`` keeps; `nil` is all.
+    private var sealedCount: Int?
     /// The addresses whose records changed since ``takeChanged()``, for the journal's tables. One that changed often may stand there often:
     /// to look for it would cost each event more than that.
     private(set) var changed: [Address] = []
@@ -164,7 +166,7 @@ struct BanTable {
     func differences() -> [Address] {
         records.filter { _, record in
             (record.order != nil || !record.holds.isEmpty) && record.carrier(quorum: quorum, holders: holders)?.end != record.announced
-        }.keys.sorted()
+        }.map(\.key).sorted()
     }
 
     /// Announces what the holds on these addresses say.
@@ -211,17 +213,27 @@ struct BanTable {
 
     // MARK: Keeping and taking back
 
-    /// What happened since the last call is on disk.
+    /// The next ``keep()`` keeps what happened up to now, and not what happens from now on.
+    mutating func seal() { sealedCount = before.count }
+
+    /// What happened up to the last ``seal()``, or to now without one, is on disk.
     mutating func keep() {
-        for (address, _) in before { noteChange(of: address) }
-        before.removeAll(keepingCapacity: before.capacity < 10_000)
+        let count = sealedCount ?? before.count
+        for (address, _) in before[..<count] { noteChange(of: address) }
+        if count == before.count {
+            before.removeAll(keepingCapacity: before.capacity < 10_000)
+        } else {
+            before.removeFirst(count)
+        }
+        sealedCount = nil
     }
 
-    /// What happened since the last ``keep()`` must not have happened.
+    /// What was not kept must not have happened, sealed or not.
     mutating func takeBack() {
         // Their times may have been taken out of those that are due; one too many does no harm.
         for (address, record) in before.reversed() { put(record ?? BanRecord(), in: records[address], for: address) }
         before.removeAll(keepingCapacity: before.capacity < 10_000)
+        sealedCount = nil
     }
 
     /// The addresses whose records changed since the last call, in key order, each once.

@@ -23,7 +23,9 @@ struct Broadcaster {
     init(now: ContinuousClock.Instant) { beatAt = now }
 
     /// Takes what was committed, in the order of its numbers.
-    mutating func add(_ announcements: [Event]) { waiting.append(contentsOf: announcements) }
+    mutating func add(_ announcements: [Event]) {
+        if waiting.isEmpty { waiting = announcements } else { waiting.append(contentsOf: announcements) }
+    }
 
     /// When ``frame(term:next:subscribers:clock:now:)`` has something to send.
     var deadline: ContinuousClock.Instant {

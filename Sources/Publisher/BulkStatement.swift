@@ -5,22 +5,27 @@ import GRDBSQLite
 import Wire
 
 /// A statement that runs once for each of many rows. Its values go to SQLite as they are: GRDB makes a box for each and a list of them,
-/// which takes longer than SQLite itself for the whole row.
+/// which takes longer than SQLite itself for the whole row. And SQLite keeps what a column had in the row before: a text that comes again,
+/// as nearly all do but addresses, is not given again.
 struct BulkStatement {
     private let database: Database
     private let statement: Statement
     private var column: Int32 = 0
+    /// The text that each column has; `nil` where it has something else. The first column is 1.
+    private var texts: [String?]
     /// Of an address, to be used again.
     private var text: [UInt8] = []
 
     init(_ database: Database, _ sql: String) throws {
         self.database = database
         statement = try database.cachedStatement(sql: sql)
+        texts = Array(repeating: nil, count: Int(sqlite3_bind_parameter_count(statement.sqliteStatement)) + 1)
     }
 
     /// The value of the next column, from the first on.
     mutating func bind(_ value: Int64?) {
         column += 1
+        texts[Int(column)] = nil
         if let value {
             sqlite3_bind_int64(statement.sqliteStatement, column, value)
         } else {
@@ -29,16 +34,16 @@ struct BulkStatement {
     }
 
     mutating func bind(_ value: String?) {
+        guard var value else { return bind(nil as Int64?) }
         column += 1
-        guard var value else {
-            sqlite3_bind_null(statement.sqliteStatement, column)
-            return
-        }
+        if texts[Int(column)] == value { return }
+        texts[Int(column)] = value
         value.withUTF8 { bind($0) }
     }
 
     mutating func bind(_ address: Address) {
         column += 1
+        texts[Int(column)] = nil
         text.removeAll(keepingCapacity: true)
         address.append(to: &text)
         text.withUnsafeBufferPointer { bind($0) }

@@ -45,6 +45,8 @@ public struct Report: Sendable, Equatable {
         guard let stream = message.header["stream"], Report.isStream(stream) else { throw .malformed("stream") }
         guard let now = message.header.time("now") else { throw .malformed("now") }
         var entries: [Entry] = []
+        // About as many as there are: lines of most reports have some more bytes than this.
+        entries.reserveCapacity(message.body.count / 64 + 1)
         var previous: Event?
         try message.forEachBodyLine { (line) throws(MessageError) in
             guard let (position, bar) = leadingPosition(line) else { throw .malformed("position in line \(entries.count + 1)") }

@@ -23,6 +23,12 @@ struct RandomHistory {
 
     /// One turn of the loop without its journal: something may be pending then.
     mutating func turn(_ ledger: inout Ledger) throws {
+        try takeRequests(&ledger)
+        try decideWhatIsDue(&ledger)
+    }
+
+    /// What hosts, old clients and operators send.
+    mutating func takeRequests(_ ledger: inout Ledger) throws {
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             now += Double(Int.random(in: 0...2, using: &random))
             let text = "192.0.2.\(Int.random(in: 1...12, using: &random))"
@@ -59,6 +65,10 @@ struct RandomHistory {
                 _ = ledger.take(report, from: try host(name), term: Term(id: 1), now: at(now))
             }
         }
+    }
+
+    /// What nobody asked for.
+    mutating func decideWhatIsDue(_ ledger: inout Ledger) throws {
         ledger.expire(now: at(now), limit: 3)
         ledger.compareLists(now: at(now), limit: 3)
         // Now and then an address is protected.
@@ -88,12 +98,14 @@ struct RandomHistory {
 extension BanTable {
     /// What is known of each address, by names instead of numbers, so that two tables can be compared.
     var named: [Address: [String]] {
-        records.mapValues { record in
-            func name(_ hold: Hold) -> String { "\(holders[hold.holder]) until \(hold.end), seen \(hold.seen)" }
-            let order = record.order.map { "ordered: \(name($0))" } ?? "no order"
-            let times = ["announced \(record.announced ?? 0)", "lifted \(record.liftedAt)", "allowed \(record.allowedUntil)"]
-            return record.holds.map(name) + [order] + times
-        }
+        Dictionary(uniqueKeysWithValues: records.map { ($0, names(in: $1)) })
+    }
+
+    private func names(in record: BanRecord) -> [String] {
+        func name(_ hold: Hold) -> String { "\(holders[hold.holder]) until \(hold.end), seen \(hold.seen)" }
+        let order = record.order.map { "ordered: \(name($0))" } ?? "no order"
+        let times = ["announced \(record.announced ?? 0)", "lifted \(record.liftedAt)", "allowed \(record.allowedUntil)"]
+        return record.holds.map(name) + [order] + times
     }
 }
 

@@ -15,8 +15,7 @@ import Wire
             let address = try #require(Address(ipv4: UInt32.random(in: 0..<4000, using: &random), prefixLength: 32))
             // It grows first, and then shrinks, so that runs are cut in halves and vanish.
             if Int.random(in: 0..<10, using: &random) < (step < 10_000 ? 8 : 2) {
-                sorted.insert(address)
-                plain.insert(address)
+                if plain.insert(address).inserted { sorted.insert(address) }
             } else {
                 sorted.remove(address)
                 plain.remove(address)
