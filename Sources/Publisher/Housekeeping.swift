@@ -9,15 +9,24 @@ struct Housekeeping {
     static let retentionInterval: Duration = .seconds(60)
     /// How long it waits after the journal could not be written. Nothing is lost meanwhile: a later start replays more.
     static let pauseAfterTrouble: Duration = .seconds(10)
+    /// Nothing else is to be done when no row came for so long: between two reports of a burst there is no time for a pass.
+    static let idleTime: Duration = .milliseconds(100)
     /// How long a clean stop may write, so that the next start has less to replay.
     static let longestFinish: Duration = .seconds(2)
-    /// Rows removed in one turn, if the turn did not write more than that: some 10 ms of work.
+    /// Rows removed at a time, if not more than that were written meanwhile: some 10 ms of work.
     static let removedRows = 2000
+    /// The most records or rows at a time: a burst waits behind it.
+    static let mostAtATime = TurnLimits.rows
 
     private var tables: KeptTables
     private let retention: Duration?
     private var retentionDue: ContinuousClock.Instant
     private var notBefore: ContinuousClock.Instant
+    /// What of it is being done, one job at a time.
+    private var underWay: JournalWork?
+    /// Rows that came since the last job, and when the last one came.
+    private var rowsSince = 0
+    private var lastRowAt: ContinuousClock.Instant
 
     /// - Parameter retention: how long rows stay; `nil` for ever.
     init(tables: KeptTables, retention: Duration?, now: ContinuousClock.Instant) {
@@ -25,6 +34,7 @@ struct Housekeeping {
         self.retention = retention
         retentionDue = now
         notBefore = now
+        lastRowAt = now
     }
 
     /// How far the tables are true.
@@ -33,7 +43,10 @@ struct Housekeeping {
     /// When there is something to do though nothing comes in.
     func deadline(changed: Int) -> ContinuousClock.Instant {
         var next = retention == nil ? ContinuousClock.now + Housekeeping.retentionInterval : retentionDue
-        if tables.isWriting {
+        if underWay != nil {
+            // What comes of it wakes the loop up.
+            return .now + Housekeeping.retentionInterval
+        } else if tables.isWriting {
             next = .now
         } else if let due = tables.deadline(changed: changed) {
             next = min(next, due)
@@ -41,30 +54,64 @@ struct Housekeeping {
         return max(next, notBefore)
     }
 
-    /// Does what this turn can, when what it took in is written and answered.
+    /// Whether a job was given that is not yet done.
+    var isUnderWay: Bool { underWay != nil }
+
+    /// What is to be done next, behind the rows of the batch that was just decided; `nil` is nothing now. It must be answered by ``done(_:clock:)`` or
+    /// ``drop()``.
     ///
-    /// - Parameter rows: how many rows the turn has written; the more, the larger the portion, so that it keeps pace.
+    /// - Parameters:
+    ///   - lastRow: the last one on disk. What was decided since is in the batch.
+    ///   - rows: how many rows the batch has; the more come, the more is done at a time, so that it keeps pace.
+    mutating func next(
+        _ ledger: inout Ledger, lastRow: Int64, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
+    ) -> JournalWork? {
+        rowsSince = min(rowsSince + rows, Housekeeping.mostAtATime)
+        if rows > 0 { lastRowAt = clock }
+        guard underWay == nil, clock >= notBefore else { return nil }
+        let isIdle = clock >= lastRowAt + Housekeeping.idleTime
+        if tables.isDue(lastRow: lastRow, changed: ledger.table.changed.count, isIdle: isIdle, now: clock) {
+            tables.begin(&ledger, lastRow: lastRow, now: clock)
+        }
+        if tables.isWriting {
+            let limit = max(KeptTables.portion, rowsSince)
+            underWay = .records(tables.nextPortion(of: ledger.table, lastRow: lastRow + Int64(rows), limit: limit))
+        } else if let retention, clock >= retentionDue {
+            let cutoff = now.advanced(byMilliseconds: -retention.milliseconds)
+            underWay = .removal(before: cutoff, truth: tables.truth, limit: max(Housekeeping.removedRows, rowsSince))
+        }
+        if underWay != nil { rowsSince = 0 }
+        return underWay
+    }
+
+    /// The job was done, or failed.
+    ///
     /// - Throws: what the journal says. What was not written is tried again later.
-    mutating func work(
-        _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
-    ) throws(JournalError) {
-        guard clock >= notBefore else { return }
+    mutating func done(_ result: Result<Bool, JournalError>, clock: ContinuousClock.Instant) throws(JournalError) {
+        let work = underWay
+        underWay = nil
         do throws(JournalError) {
-            if tables.isDue(lastRow: journal.lastRow, changed: ledger.table.changed.count, rows: rows, now: clock) {
-                tables.begin(&ledger, lastRow: journal.lastRow, now: clock)
-            }
-            if tables.isWriting {
-                try write(ledger, journal, limit: max(KeptTables.portion, rows))
-            } else if let retention, clock >= retentionDue {
-                let cutoff = now.advanced(byMilliseconds: -retention.milliseconds)
-                let limit = max(Housekeeping.removedRows, rows)
-                let isMore = try journal.removeRows(before: cutoff, truth: tables.truth, limit: limit)
-                if !isMore { retentionDue = clock + Housekeeping.retentionInterval }
+            let isMore = try result.get()
+            switch work {
+            case .records(let portion): tables.written(portion)
+            case .removal: if !isMore { retentionDue = clock + Housekeeping.retentionInterval }
+            case .rows, nil: break
             }
         } catch {
             notBefore = clock + Housekeeping.pauseAfterTrouble
             throw error
         }
+    }
+
+    /// The job was not begun, since the batch before it is not on disk.
+    mutating func drop() { underWay = nil }
+
+    /// Does at once what is to be done next when nothing is pending.
+    mutating func work(
+        _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
+    ) throws(JournalError) {
+        guard let work = next(&ledger, lastRow: journal.lastRow, rows: rows, now: now, clock: clock) else { return }
+        try done(work.outcome(on: journal).result, clock: clock)
     }
 
     /// Writes what changed before a clean stop, as far as it is quick.

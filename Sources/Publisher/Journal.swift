@@ -8,11 +8,15 @@ import Wire
 ///
 /// WAL with synchronous=FULL: a commit returns after the log was synced to disk (sqlite.org/pragma.html#pragma_synchronous), so what
 /// is acknowledged survives a power cut.
-final class Journal {
+///
+/// The loop and the journal's thread use it, each of them for one transaction at a time.
+final class Journal: Sendable {
     let database: DatabaseQueue
     let path: String
+    private let last: Guarded<Int64>
+
     /// The number of the last row that was written, whether retention has left it or not; 0 before the first.
-    private(set) var lastRow: Int64 = 0
+    var lastRow: Int64 { last.withLock { $0 } }
 
     /// Bytes that the write-ahead log has at most once what is in it was taken over. It grows beyond that while somebody reads.
     static let logSize = 64 << 20
@@ -46,9 +50,10 @@ final class Journal {
                 try Journal.prepare(db, path: path)
                 try Journal.check(db, path: path)
             }
-            lastRow = try database.read { db in
+            let lastRow = try database.read { db in
                 try Int64.fetchOne(db, sql: "SELECT max(ifnull((SELECT max(row) FROM event), 0), (SELECT row FROM kept))") ?? 0
             }
+            last = Guarded(lastRow)
         } catch let error as JournalError {
             throw error
         } catch {
@@ -88,7 +93,7 @@ final class Journal {
             let forget = try db.cachedStatement(sql: "DELETE FROM position WHERE host = ? AND stream = ?")
             for stream in batch.forgotten { try forget.execute(arguments: [stream.host.description, stream.name]) }
         }
-        lastRow = row
+        last.withLock { $0 = row }
     }
 
     func write(_ what: String, _ work: (Database) throws -> Void) throws(JournalError) {

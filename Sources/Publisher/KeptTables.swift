@@ -55,14 +55,14 @@ struct KeptTables {
 
     /// Whether a pass should begin.
     ///
-    /// - Parameter rows: how many the turn of the loop has written.
-    func isDue(lastRow: Int64, changed: Int, rows: Int, now: ContinuousClock.Instant) -> Bool {
+    /// - Parameter isIdle: whether nothing else is to be done.
+    func isDue(lastRow: Int64, changed: Int, isIdle: Bool, now: ContinuousClock.Instant) -> Bool {
         guard !isWriting, changed > 0 else { return false }
         let most = max(lastRow - beganAt.row, Int64(changed))
-        return most >= KeptTables.mostRows || most >= KeptTables.idleRows && rows == 0 || now >= beganTime + KeptTables.interval
+        return most >= KeptTables.mostRows || most >= KeptTables.idleRows && isIdle || now >= beganTime + KeptTables.interval
     }
 
-    /// Begins a pass. Only what is on disk may be written, so nothing may be pending.
+    /// Begins a pass over what changed up to the last row that is on disk.
     mutating func begin(_ ledger: inout Ledger, lastRow: Int64, now: ContinuousClock.Instant) {
         beganAt = KeptTruth(row: lastRow, lastNumber: ledger.committedLastNumber)
         beganTime = now
@@ -77,11 +77,14 @@ struct KeptTables {
 
     /// The next portion of the pass under way. It is the same again until ``written(_:)``, but for what changed meanwhile.
     ///
-    /// - Parameter limit: addresses in it, at least 1.
+    /// - Parameters:
+    ///   - lastRow: the row of the last change that is in the table. Only what is on disk may be written, so the portion must come behind it.
+    ///   - limit: addresses in it, at least 1.
     func nextPortion(of table: BanTable, lastRow: Int64, limit: Int) -> KeptPortion {
         guard let passTruth else { return KeptPortion() }
         var portion = KeptPortion(firstHolder: writtenHolders)
         portion.holders = Array(table.holders.list[writtenHolders...])
+        portion.records.reserveCapacity(min(limit, waiting.count - place))
         for address in waiting[place...].prefix(limit) {
             portion.records.append(KeptRecord(address: address, record: table.records[address] ?? BanRecord(), row: lastRow))
         }

@@ -6,7 +6,8 @@ import Wire
 /// Takes what hosts, old clients and operators send, and gathers what one transaction must hold. A value without clock or I/O.
 ///
 /// The loop gives it every request that waits, writes ``pending`` in one transaction, calls ``commit()``, and only then answers and
-/// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone.
+/// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone. What is decided while a batch is being written builds on
+/// it: ``seal()`` tells the two apart, and both are undone when the first one is refused.
 struct Ledger {
     /// Streams of one host whose positions are kept, the latest: a host begins one when it can't go on with the one before.
     static let streamsPerHost = 64
@@ -18,12 +19,17 @@ struct Ledger {
     private let maximumHolds: Int
     private let maximumPlainHolds: Int
     private var allowance: Allowance
+    /// What was decided and not yet given to the journal.
     private(set) var pending = Batch()
+    /// What the journal is being given; `nil` when nothing is.
+    private(set) var sealed: Batch?
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
     private var positions: [Stream: UInt64] = [:]
     /// The streams of each host, in the order in which they began.
     private var streams: [Hostname: [Stream]] = [:]
+    /// The numbers that the next announcement had when ``sealed`` was sealed, and when all was on disk.
+    private var sealedNumber: UInt64 = 1
     private var committedNumber: UInt64 = 1
 
     /// - Parameters:
@@ -42,7 +48,11 @@ struct Ledger {
     }
 
     /// The highest position of a stream, those not yet on disk included; 0 when it has none.
-    func position(of stream: Stream) -> UInt64 { pending.positions[stream] ?? positions[stream] ?? 0 }
+    func position(of stream: Stream) -> UInt64 { known(stream) ?? 0 }
+
+    private func known(_ stream: Stream) -> UInt64? {
+        pending.positions[stream] ?? sealed?.positions[stream] ?? positions[stream]
+    }
 
     // MARK: What comes in
 
@@ -57,12 +67,10 @@ struct Ledger {
                 guard position > reached else { continue }
                 reached = position
             }
-            var line: Event?
             let admitted: Result<Event, Admission.Refusal>
             switch entry.content {
             case .failure(let error): admitted = .failure(Admission.Refusal(error.rawValue))
             case .success(let event):
-                line = event
                 admitted = admission.admit(event, from: host, senderNow: report.now, now: now).flatMap {
                     roomFor($0, isPlain: false, now: now)
                 }
@@ -74,7 +82,8 @@ struct Ledger {
             case .failure(let refusal):
                 refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))
                 // One without a position could come again and again.
-                if entry.position != nil { add(.refused(host: host, event: line, reason: refusal.reason), now: now) }
+                guard entry.position != nil else { continue }
+                add(.refused(host: host, event: try? entry.content.get(), reason: refusal.reason), now: now)
             }
         }
         if reached > known { advance(stream, to: reached) }
@@ -82,9 +91,10 @@ struct Ledger {
     }
 
     private mutating func advance(_ stream: Stream, to position: UInt64) {
-        if positions[stream] == nil, pending.positions[stream] == nil {
+        if known(stream) == nil {
             pending.begun.append(stream)
-            let all = streams[stream.host, default: []] + pending.begun.filter { $0.host == stream.host }
+            let begun = (sealed?.begun ?? []) + pending.begun
+            let all = streams[stream.host, default: []] + begun.filter { $0.host == stream.host }
             let excess = all.count - Ledger.streamsPerHost
             if excess > 0 { pending.forgotten.append(all[excess - 1]) }
         }
@@ -119,7 +129,8 @@ struct Ledger {
             refused: refused.map { Acknowledgement.Refusal(position: nil, reason: "\($0.event.address): \($0.reason)") })
     }
 
-    /// Compares what hosts hold with what is known of it, at most `limit` holds. Call again while ``hasListsToCompare``.
+    /// Compares what hosts hold with what is known of it, at most `limit` holds. Call again while ``hasListsToCompare``; not while a
+    /// batch is sealed.
     mutating func compareLists(now: Timestamp, limit: Int) {
         guard hasListsToCompare else { return }
         for event in holdsDesk.next(limit: limit, table: table, admission: admission, now: now) {
@@ -223,30 +234,42 @@ struct Ledger {
     /// The number of the last announcement that is on disk; 0 when there is none.
     var committedLastNumber: UInt64 { committedNumber - 1 }
 
-    /// ``pending`` is on disk. Returns what must be broadcast, in the order of its numbers.
+    /// Closes ``pending`` for the journal; what comes from now on is of the next batch. To be followed by ``commit()`` or ``rollBack()``.
+    mutating func seal() -> Batch {
+        assert(sealed == nil, "one batch is written at a time")
+        let batch = pending
+        (sealed, pending) = (batch, Batch())
+        // As many come again: to move them while they grow in number costs as much as to decide on them.
+        pending.entries.reserveCapacity(batch.entries.count)
+        sealedNumber = nextNumber
+        table.seal()
+        return batch
+    }
+
+    /// What was sealed is on disk, or all of ``pending`` when nothing was. Returns what must be broadcast, in the order of its numbers.
     mutating func commit() -> [Event] {
-        let announcements = pending.entries.compactMap(\.entry.announcement)
-        positions.merge(pending.positions) { $1 }
-        for stream in pending.begun { streams[stream.host, default: []].append(stream) }
-        for stream in pending.forgotten {
+        let batch = sealed ?? seal()
+        sealed = nil
+        positions.merge(batch.positions) { $1 }
+        for stream in batch.begun { streams[stream.host, default: []].append(stream) }
+        for stream in batch.forgotten {
             streams[stream.host]?.removeFirst()
             positions[stream] = nil
         }
-        committedNumber = nextNumber
+        committedNumber = sealedNumber
         table.keep()
         holdsDesk.keep()
         protectionReview.keep()
-        pending = Batch()
-        return announcements
+        return batch.announcements
     }
 
-    /// ``pending`` could not be written and must not have happened.
+    /// What was sealed could not be written, or ``pending`` when nothing was: neither of the two must have happened.
     mutating func rollBack() {
         nextNumber = committedNumber
         table.takeBack()
         holdsDesk.takeBack()
         protectionReview.takeBack()
-        pending = Batch()
+        (sealed, pending) = (nil, Batch())
     }
 
     // MARK: What goes into the journal

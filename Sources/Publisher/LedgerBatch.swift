@@ -4,13 +4,13 @@ import Wire
 
 extension Ledger {
     /// Names a host's sequence of positions.
-    struct Stream: Hashable {
+    struct Stream: Hashable, Sendable {
         var host: Hostname
         var name: String
     }
 
     /// What one transaction of the journal holds.
-    struct Batch: Equatable {
+    struct Batch: Equatable, Sendable {
         var entries: [(admitted: Timestamp, entry: JournalEntry)] = []
         var positions: [Stream: UInt64] = [:]
         /// Streams that were not known before.
@@ -21,6 +21,14 @@ extension Ledger {
         var movedEnds: Set<UInt64> = []
 
         var isEmpty: Bool { entries.isEmpty && positions.isEmpty }
+
+        /// What must be broadcast, in the order of its numbers.
+        var announcements: [Event] {
+            var announcements: [Event] = []
+            announcements.reserveCapacity(entries.count)
+            for (_, entry) in entries { if let announcement = entry.announcement { announcements.append(announcement) } }
+            return announcements
+        }
 
         static func == (a: Batch, b: Batch) -> Bool {
             a.positions == b.positions && a.entries.elementsEqual(b.entries) { $0.admitted == $1.admitted && $0.entry == $1.entry }

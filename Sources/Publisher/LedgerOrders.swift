@@ -59,7 +59,8 @@ extension Ledger {
     /// More may be protected or allowed than before: what is banned must be looked at again.
     mutating func beginReview() { protectionReview.isDueAgain = true }
 
-    /// Ends bans of what is protected or allowed, as if an operator had lifted them; looks at no more than `limit` addresses.
+    /// Ends bans of what is protected or allowed, as if an operator had lifted them; looks at no more than `limit` addresses. Not to be
+    /// called while a batch is sealed.
     ///
     /// - Parameter host: who lifts them: the publisher's own.
     mutating func review(as host: Hostname, now: Timestamp, limit: Int) {

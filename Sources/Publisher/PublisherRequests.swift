@@ -13,23 +13,25 @@ extension PublisherService {
         var message: Message
     }
 
+    /// Whether requests are taken: while a batch is on its way to the disk, as many as one turn may have.
+    var takesRequests: Bool {
+        !turnstile.isTurnOver && ledger.pending.entries.count < TurnLimits.rows && answers.requests.count < TurnLimits.requests
+    }
+
+    /// The same of old clients.
+    var takesPlainRequests: Bool { answers.plain.count < TurnLimits.plainRequests }
+
     /// What comes from hosts and operators, up to the limits of a turn.
-    mutating func takeRequests() throws(ZeroMQError) -> [Answer] {
-        var answers: [Answer] = []
-        turnstile.beginTurn(now: .now)
-        desk.beginTurn()
-        for _ in 0..<TurnLimits.requests {
-            guard !turnstile.isTurnOver, ledger.pending.entries.count < TurnLimits.rows,
-                let delivery = try sockets.requests.receive()
-            else { break }
+    mutating func takeRequests() throws(ZeroMQError) {
+        for _ in answers.requests.count..<TurnLimits.requests {
+            guard takesRequests, let delivery = try sockets.requests.receive() else { return }
             let frames = delivery.frames
             // Behind the routing id a REQ socket puts an empty frame; anything else can't be answered.
             guard frames.count > 2, frames[1].isEmpty, !delivery.isTruncated else { continue }
             let sender = delivery.userID.flatMap { Hostname($0) }
             let message = answer(to: Array(frames[2...]), from: sender)
-            answers.append(Answer(envelope: Array(frames[..<2]), message: message))
+            answers.requests.append(Answer(envelope: Array(frames[..<2]), message: message))
         }
-        return answers
     }
 
     /// What becomes of a request: its answer, once what it changed is on disk.
@@ -63,11 +65,10 @@ extension PublisherService {
         }
     }
 
-    /// The same from old clients; the answers are whole messages.
-    mutating func takePlainRequests() throws(ZeroMQError) -> [[[UInt8]]] {
-        var answers: [[[UInt8]]] = []
-        for _ in 0..<TurnLimits.plainRequests {
-            guard let delivery = try sockets.receivePlain() else { break }
+    /// The same from old clients.
+    mutating func takePlainRequests() throws(ZeroMQError) {
+        for _ in answers.plain.count..<TurnLimits.plainRequests {
+            guard let delivery = try sockets.receivePlain() else { return }
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts
             let (frame, refusal) = plainReception.answer(
@@ -75,21 +76,20 @@ extension PublisherService {
             if let refusal, let note = plainRefusals.heldBackNote(at: .now) {
                 logger.warning("NAK to the old client at \(delivery.peerAddress ?? "-"): \(refusal)\(note)")
             }
-            answers.append([delivery.frames[0], [], frame])
+            answers.plain.append([delivery.frames[0], [], frame])
         }
-        return answers
     }
 
     /// Sends what waited for the journal; when that could not be written, what is said instead.
-    func answer(_ answers: [Answer], _ plainAnswers: [[[UInt8]]], unless trouble: RequestRefusal?) throws(ZeroMQError) {
-        for answer in answers {
+    func send(_ answers: Answers, unless trouble: RequestRefusal? = nil) throws(ZeroMQError) {
+        for answer in answers.requests {
             var message = answer.message
             // A list of bans too: it may show what has not happened.
             if let trouble, message.verb != .refused { message = trouble.message(term: term) }
             // A ROUTER drops what a peer that is gone or doesn't read can't take; it asks again.
             _ = try sockets.requests.send(answer.envelope + message.frames)
         }
-        for answer in plainAnswers {
+        for answer in answers.plain {
             try sockets.answerPlain(trouble == nil ? answer : [answer[0], [], PlainReception.refusal])
         }
     }

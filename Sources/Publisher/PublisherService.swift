@@ -9,6 +9,7 @@ import ZeroMQ
 ///
 /// A turn of the loop takes all requests that wait, up to a limit, writes what they change in one transaction, and only then answers
 /// and broadcasts. The more waits, the larger the transaction: the syncs of the disk are shared, and a single request waits for none.
+/// While a large one is being written, the next requests are taken in (PublisherWriting.swift).
 struct PublisherService: ~Copyable {
     let logger: Logger
     /// The clock of everything that travels or is journalled.
@@ -25,16 +26,21 @@ struct PublisherService: ~Copyable {
     var turnstile = Turnstile()
     var plainReception: PlainReception
     var desk: AnswerDesk
-    private var broadcaster: Broadcaster
-    private var housekeeping: Housekeeping
+    var broadcaster: Broadcaster
+    var housekeeping: Housekeeping
+    let journalThread: JournalThread
+    /// The batch that is being written, if one is.
+    var flight: Flight?
+    /// What waits for the next batch.
+    var answers = Answers()
     private var polled = PollSet()
     /// After a failed write: when the next one that nobody asked for is tried.
-    private var notBefore = ContinuousClock.now
+    var notBefore = ContinuousClock.now
     var storageTrouble = RateLimit(interval: .seconds(10))
     var busyHosts = RateLimit(interval: .seconds(10))
     var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
-    private let lock: PidFile
+    private let lock: JournalLock
 
     /// Opens the journal, takes in what it says, begins a term, and binds the endpoints.
     init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
@@ -42,7 +48,7 @@ struct PublisherService: ~Copyable {
         let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
         let key = try keys.publisherSecretKey()
         let maximumBanTime = settings.maxBanTime.milliseconds
-        let lock = try PidFile(path: general.stateDirectory + "/journal.lock")
+        let lock = JournalLock(try PidFile(path: general.stateDirectory + "/journal.lock"))
         let journal = try Journal(path: Journal.path(in: general.stateDirectory))
         let protection = try ClusterProtection(
             settings, hosts: gate.hosts, stateDirectory: general.stateDirectory, log: logger)
@@ -52,6 +58,7 @@ struct PublisherService: ~Copyable {
             maximumRate: settings.maxRate)
         let resumption = try Resumption(&ledger, from: journal, now: clock.now)
         let term = resumption.term
+        let journalThread = try JournalThread { work in withExtendedLifetime(lock) { work.outcome(on: journal) } }
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
         let context = try Context()
@@ -76,16 +83,18 @@ struct PublisherService: ~Copyable {
         housekeeping = Housekeeping(tables: resumption.tables, retention: settings.retention, now: .now)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
+        self.journalThread = journalThread
     }
 
-    /// Runs until a signal ends it. The turn in which it comes is finished: what was taken in is on disk, answered and broadcast; who
-    /// was not yet heard asks again.
+    /// Runs until a signal ends it. What was taken in until then is on disk, answered and broadcast; who was not yet heard asks again.
     mutating func run(_ lifecycle: Lifecycle) throws {
         lifecycle.ready()
         while true {
             switch try turn(signals: lifecycle.signals) {
             case .terminate:
                 logger.notice("stopping")
+                try settle()
+                try broadcast()
                 do throws(JournalError) { try housekeeping.finish(&ledger, journal) } catch { logger.error("\(error)") }
                 return
             case .reload: try reload(lifecycle)
@@ -96,6 +105,7 @@ struct PublisherService: ~Copyable {
 
     /// Takes over what can change while it runs: the keys, its own too, and what must never be banned.
     private mutating func reload(_ lifecycle: Lifecycle) throws(ZeroMQError) {
+        try settle()
         var key: SecretKey?
         lifecycle.reload { configuration in
             guard let settings = configuration.publisher else { return }
@@ -115,12 +125,13 @@ struct PublisherService: ~Copyable {
     private mutating func turn(signals: borrowing SignalDescriptor) throws -> SignalDescriptor.Signal? {
         polled.removeAll()
         authenticator.add(to: &polled)
-        polled.add(sockets.requests)
+        if takesRequests { polled.add(sockets.requests) }
         // It is never readable, but a socket that nobody looks at learns of no subscription.
         polled.add(sockets.broadcasts)
-        sockets.addPlain(to: &polled)
+        sockets.addPlain(to: &polled, requests: takesPlainRequests)
         sockets.addConnections(to: &polled)
         let signal = polled.add(descriptor: signals.descriptor)
+        let written = polled.add(descriptor: journalThread.descriptor)
         protection.add(to: &polled)
         try polled.wait(until: deadline)
 
@@ -130,23 +141,17 @@ struct PublisherService: ~Copyable {
         gate.look(now: .now)
         try admitConnections()
         protect()
-        let answers = try takeRequests()
-        let plainAnswers = try takePlainRequests()
-        if ContinuousClock.now >= notBefore {
-            ledger.expire(now: clock.now, limit: TurnLimits.ends)
-            ledger.compareLists(now: clock.now, limit: TurnLimits.listed)
-            ledger.review(as: host, now: clock.now, limit: TurnLimits.reviewed)
+        if polled.isReadable(written) { try takeWritten() }
+        try takeRequests()
+        try takePlainRequests()
+        if flight == nil {
+            decideWhatIsDue()
+            try depart()
         }
-        let rows = ledger.pending.entries.count
-        let beginning = ContinuousClock.now
-        let trouble = try writePending()
-        turnstile.countJournal(took: .now - beginning)
-        for list in ledger.takeComparedLists() { logger.info("\(list)") }
-        try answer(answers, plainAnswers, unless: trouble)
         try broadcast()
-        keepHouse(rows: rows)
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")
+            try settle()
             try sockets.renew()
             gate.forgetConnections()
         }
@@ -173,8 +178,18 @@ struct PublisherService: ~Copyable {
         try authenticator.answerWaiting { gate.verdict($0) }
     }
 
+    /// What nobody asked for: ends of bans, and what lists and rules changed. In portions; the rest in the next turn.
+    private mutating func decideWhatIsDue() {
+        guard ContinuousClock.now >= notBefore else { return }
+        ledger.expire(now: clock.now, limit: TurnLimits.ends)
+        ledger.compareLists(now: clock.now, limit: TurnLimits.listed)
+        ledger.review(as: host, now: clock.now, limit: TurnLimits.reviewed)
+    }
+
     /// When the loop must wake up though nothing came in: the next frame or beat, and the next end of a ban.
     private var deadline: ContinuousClock.Instant {
+        // Nothing is decided of itself until the batch on its way is there.
+        guard flight == nil else { return broadcaster.deadline }
         let deadline = min(broadcaster.deadline, housekeeping.deadline(changed: ledger.table.changed.count))
         if ledger.hasListsToCompare || ledger.hasMoreToReview { return min(deadline, max(.now, notBefore)) }
         guard let due = ledger.nextDue else { return deadline }
@@ -182,42 +197,11 @@ struct PublisherService: ~Copyable {
         return min(deadline, max(ContinuousClock.now + .milliseconds(wait), notBefore))
     }
 
-    /// Writes what this turn changed. When that fails nothing of it has happened, and the error is what to answer.
-    private mutating func writePending() throws(ZeroMQError) -> RequestRefusal? {
-        guard !ledger.pending.isEmpty else { return nil }
-        do throws(JournalError) {
-            try journal.append(ledger.pending)
-        } catch {
-            ledger.rollBack()
-            desk.note(error, now: clock.now)
-            // Ends that are due would be tried again at once, and again.
-            notBefore = .now + TurnLimits.pauseAfterTrouble
-            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error); nothing is acknowledged meanwhile\(note)") }
-            return RequestRefusal(.storage, "the journal can't be written: \(error.reason)")
-        }
-        desk.note(ledger.pending)
-        let movedEnds = ledger.pending.movedEnds
-        let announcements = ledger.commit()
-        if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
-        broadcaster.add(announcements)
-        try sockets.broadcastPlain(announcements, except: movedEnds)
-        return nil
-    }
-
     private mutating func broadcast() throws(ZeroMQError) {
         while let frame = broadcaster.frame(
-            term: term, next: ledger.nextNumber, subscribers: gate.subscribers, clock: clock.now, now: .now)
+            term: term, next: ledger.committedLastNumber + 1, subscribers: gate.subscribers, clock: clock.now, now: .now)
         {
             _ = try sockets.broadcasts.send([frame])
-        }
-    }
-
-    /// What fails here hurts nothing that was taken in: it is tried again, and until then a start has more to replay.
-    private mutating func keepHouse(rows: Int) {
-        do throws(JournalError) {
-            try housekeeping.work(&ledger, journal, rows: rows, now: clock.now, clock: .now)
-        } catch {
-            if let note = storageTrouble.heldBackNote(at: .now) { logger.error("\(error)\(note)") }
         }
     }
 }

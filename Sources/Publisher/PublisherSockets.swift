@@ -159,9 +159,10 @@ struct PublisherSockets: ~Copyable {
         return "clients of fail2ban-zmq-tools are served without encryption; only plainallow limits who they are"
     }
 
-    func addPlain(to polled: inout PollSet) {
+    /// - Parameter requests: whether requests of old clients are waited for.
+    func addPlain(to polled: inout PollSet, requests: Bool) {
         switch plainRequests {
-        case .some(let socket): polled.add(socket)
+        case .some(let socket): if requests { polled.add(socket) }
         case nil: break
         }
         // It is never readable, but a socket that nobody looks at keeps what is left of each connection that is gone.

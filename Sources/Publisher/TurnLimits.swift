@@ -8,6 +8,8 @@ enum TurnLimits {
     static let plainRequests = 32
     /// Rows that one transaction has before no further request is taken in its turn: some 50 ms of work. A request adds at most 16,000.
     static let rows = 10_000
+    /// Rows of a batch that is written by the loop itself: below that, waking up another thread and being woken up take longer.
+    static let rowsInPlace = 200
     /// Addresses whose end is looked at, so that a million that fall due together don't stop the loop.
     static let ends = 2000
     /// Addresses that are looked at when something more is protected.

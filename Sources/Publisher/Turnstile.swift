@@ -25,6 +25,16 @@ struct Turnstile {
     private var turnedAway: Set<Hostname> = []
     private var refusals = 0
 
+    /// What a turn's requests cost, until it is known what the journal took for them.
+    struct Bill {
+        fileprivate var costs: [Hostname: Int]
+        /// Those that sent too much, and until when they have to wait already.
+        fileprivate var closed: [Hostname: ContinuousClock.Instant]
+    }
+
+    /// That of this turn.
+    var bill: Bill { Bill(costs: turnedAway.isEmpty ? [:] : costs, closed: closed.filter { turnedAway.contains($0.key) }) }
+
     /// A turn of the loop begins.
     mutating func beginTurn(now: ContinuousClock.Instant) {
         (costs, spent, turnedAway, refusals) = ([:], [:], [], 0)
@@ -55,12 +65,11 @@ struct Turnstile {
         spent[host, default: .zero] += took
     }
 
-    /// The journal was written for all requests of the turn together; each host has its part in that.
-    mutating func countJournal(took: Duration) {
-        guard !turnedAway.isEmpty else { return }
-        let total = costs.values.reduce(0, +)
-        for host in turnedAway {
-            closed[host]? += took * Turnstile.patience * (Double(costs[host, default: 0]) / Double(max(total, 1)))
+    /// The journal was written for all requests of a turn together; each host has its part in that.
+    mutating func countJournal(took: Duration, of bill: Bill) {
+        let total = bill.costs.values.reduce(0, +)
+        for (host, end) in bill.closed {
+            closed[host, default: end] += took * Turnstile.patience * (Double(bill.costs[host, default: 0]) / Double(max(total, 1)))
         }
     }
 }

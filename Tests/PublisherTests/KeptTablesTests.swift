@@ -168,13 +168,13 @@ import Wire
 
     @Test func aPassBeginsWhenThereIsTimeAndSoonerOrLaterAnyway() throws {
         let tables = KeptTables(truth: KeptTruth(row: 1000, lastNumber: 1), now: clock)
-        func isDue(_ lastRow: Int64, changed: Int = 1, rows: Int = 0, after wait: Duration = .zero) -> Bool {
-            tables.isDue(lastRow: 1000 + lastRow, changed: changed, rows: rows, now: clock + wait)
+        func isDue(_ lastRow: Int64, changed: Int = 1, isIdle: Bool = true, after wait: Duration = .zero) -> Bool {
+            tables.isDue(lastRow: 1000 + lastRow, changed: changed, isIdle: isIdle, now: clock + wait)
         }
         #expect(!isDue(KeptTables.idleRows - 1))
         #expect(isDue(KeptTables.idleRows))
-        #expect(!isDue(KeptTables.idleRows, rows: 1), "while a burst is taken in")
-        #expect(isDue(KeptTables.mostRows, rows: 1))
+        #expect(!isDue(KeptTables.idleRows, isIdle: false), "while a burst is taken in")
+        #expect(isDue(KeptTables.mostRows, isIdle: false))
         #expect(isDue(1, after: KeptTables.interval))
         #expect(!isDue(1, changed: 0, after: KeptTables.interval), "nothing to write")
         #expect(tables.deadline(changed: 1) == clock + KeptTables.interval)

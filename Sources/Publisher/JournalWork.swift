@@ -1,0 +1,56 @@
+// Stage 2, report -> admission -> journal -> broadcast: what is written to the journal beside the loop, one job after the other.
+
+import Daemon
+import Wire
+
+/// A job of the journal's thread.
+enum JournalWork: Sendable {
+    /// The rows of a batch, for which hosts wait.
+    case rows(Ledger.Batch)
+    /// A portion of the tables.
+    case records(KeptPortion)
+    /// The oldest rows go, see ``Journal/removeRows(before:truth:limit:)``.
+    case removal(before: Timestamp, truth: KeptTruth, limit: Int)
+
+    /// Does it, on whatever thread this is called.
+    func outcome(on journal: Journal) -> JournalOutcome {
+        let start = ContinuousClock.now
+        do throws(JournalError) {
+            let isMore = try perform(on: journal)
+            return JournalOutcome(isOfRows: isOfRows, result: .success(isMore), took: .now - start)
+        } catch {
+            return JournalOutcome(isOfRows: isOfRows, result: .failure(error), took: .now - start)
+        }
+    }
+
+    private func perform(on journal: Journal) throws(JournalError) -> Bool {
+        switch self {
+        case .rows(let batch): try journal.append(batch)
+        case .records(let portion): try journal.keep(portion)
+        case .removal(let cutoff, let truth, let limit): return try journal.removeRows(before: cutoff, truth: truth, limit: limit)
+        }
+        return false
+    }
+
+    private var isOfRows: Bool { if case .rows = self { true } else { false } }
+}
+
+/// What came of a job.
+struct JournalOutcome: Sendable {
+    /// Whether it was the rows of a batch.
+    var isOfRows: Bool
+    /// Whether there may be more to remove. When it failed, nothing of it is on disk.
+    var result: Result<Bool, JournalError>
+    var took: Duration
+}
+
+/// The thread that writes while the loop takes in what comes next.
+typealias JournalThread = WorkThread<JournalWork, JournalOutcome>
+
+/// Holds the journal for this process alone. The loop and the thread both keep it, so that nobody else begins while one of them may write.
+final class JournalLock: @unchecked Sendable {
+    // Sendable: nobody does anything with the file but to let it go in the end.
+    private let file: PidFile
+
+    init(_ file: consuming PidFile) { self.file = file }
+}
