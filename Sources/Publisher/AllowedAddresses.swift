@@ -6,7 +6,7 @@ import Wire
 /// What `unban --for` ordered. While an address or prefix is allowed, nothing is banned that has an address in common with it.
 ///
 /// It is asked for every ban that comes in. That costs two look-ups in a hash table, one more for each other length of prefix among
-/// what is allowed, and for a prefix two binary searches.
+/// what is allowed, and for a prefix two searches in a sorted set.
 struct AllowedAddresses {
     /// The most that may be allowed at a time. What must never be banned belongs into `ignoreip`.
     static let most = 10_000

@@ -191,8 +191,14 @@ struct HoldsDesk {
     }
 
     /// What was compared since the last ``keep()`` must be compared again.
-    mutating func takeBack() {
-        for host in lists.keys { lists[host]?.takeBack() }
+    ///
+    /// - Parameter table: what is held without what was taken back.
+    mutating func takeBack(to table: BanTable) {
+        for host in lists.keys {
+            lists[host]?.takeBack()
+            // What there is to compare may be more than it was found to be.
+            if let list = lists[host], list.subjects != nil, list.kept == 0 { lists[host]?.close(table, host) }
+        }
     }
 
     /// The lists that were compared to their end and are on disk, since this was last asked.

@@ -1,9 +1,9 @@
-// Stage 2, report -> admission -> journal -> broadcast: what the loop does for the journal when requests are answered, a portion in each turn.
+// Stage 2, report -> admission -> journal -> broadcast: what is done for the journal beside the rows that come, a portion at a time.
 
 import Daemon
 import Wire
 
-/// Keeps the journal's tables up to date and lets old rows go. Each turn of the loop does a bounded part, so that requests never wait long.
+/// Keeps the journal's tables up to date and lets old rows go. Each job is bounded, so that no request waits long behind one.
 struct Housekeeping {
     /// How often it is looked for rows that are older than the retention.
     static let retentionInterval: Duration = .seconds(60)
@@ -24,8 +24,8 @@ struct Housekeeping {
     private var notBefore: ContinuousClock.Instant
     /// What of it is being done, one job at a time.
     private var underWay: JournalWork?
-    /// Rows that came since the last job, and when the last one came.
-    private var rowsSince = 0
+    /// Rows that came while a job was under way, and when the last one came.
+    private var rowsMeanwhile = 0
     private var lastRowAt: ContinuousClock.Instant
 
     /// - Parameter retention: how long rows stay; `nil` for ever.
@@ -61,26 +61,31 @@ struct Housekeeping {
     /// ``drop()``.
     ///
     /// - Parameters:
-    ///   - lastRow: the last one on disk. What was decided since is in the batch.
-    ///   - rows: how many rows the batch has; the more come, the more is done at a time, so that it keeps pace.
+    ///   - lastRow: the last one on disk, of all that is committed.
+    ///   - sealed: how many rows the batch has that is being written. The job is begun behind them.
+    ///   - came: how many rows came since the last call; the more come, the more is done at a time, so that it keeps pace.
     mutating func next(
-        _ ledger: inout Ledger, lastRow: Int64, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
+        _ ledger: inout Ledger, lastRow: Int64, sealed: Int = 0, came: Int, now: Timestamp, clock: ContinuousClock.Instant
     ) -> JournalWork? {
-        rowsSince = min(rowsSince + rows, Housekeeping.mostAtATime)
-        if rows > 0 { lastRowAt = clock }
-        guard underWay == nil, clock >= notBefore else { return nil }
+        let rows = min(rowsMeanwhile + came, Housekeeping.mostAtATime)
+        if came > 0 { lastRowAt = clock }
+        guard underWay == nil else {
+            rowsMeanwhile = rows
+            return nil
+        }
+        rowsMeanwhile = 0
+        guard clock >= notBefore else { return nil }
         let isIdle = clock >= lastRowAt + Housekeeping.idleTime
         if tables.isDue(lastRow: lastRow, changed: ledger.table.changed.count, isIdle: isIdle, now: clock) {
             tables.begin(&ledger, lastRow: lastRow, now: clock)
         }
         if tables.isWriting {
-            let limit = max(KeptTables.portion, rowsSince)
-            underWay = .records(tables.nextPortion(of: ledger.table, lastRow: lastRow + Int64(rows), limit: limit))
+            let limit = max(KeptTables.portion, rows)
+            underWay = .records(tables.nextPortion(of: ledger.table, lastRow: lastRow + Int64(sealed), limit: limit))
         } else if let retention, clock >= retentionDue {
             let cutoff = now.advanced(byMilliseconds: -retention.milliseconds)
-            underWay = .removal(before: cutoff, truth: tables.truth, limit: max(Housekeeping.removedRows, rowsSince))
+            underWay = .removal(before: cutoff, truth: tables.truth, limit: max(Housekeeping.removedRows, rows))
         }
-        if underWay != nil { rowsSince = 0 }
         return underWay
     }
 
@@ -110,7 +115,7 @@ struct Housekeeping {
     mutating func work(
         _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
     ) throws(JournalError) {
-        guard let work = next(&ledger, lastRow: journal.lastRow, rows: rows, now: now, clock: clock) else { return }
+        guard let work = next(&ledger, lastRow: journal.lastRow, came: rows, now: now, clock: clock) else { return }
         try done(work.outcome(on: journal).result, clock: clock)
     }
 

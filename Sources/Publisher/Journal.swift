@@ -96,6 +96,9 @@ final class Journal: Sendable {
         last.withLock { $0 = row }
     }
 
+    /// Has SQLite take over its write-ahead log and close the file. Nothing may be asked or written from then on.
+    func close() { try? database.close() }
+
     func write(_ what: String, _ work: (Database) throws -> Void) throws(JournalError) {
         do {
             try database.write(work)

@@ -1,9 +1,9 @@
-// Stage 2, report -> admission -> journal -> broadcast: what is written to the journal beside the loop, one job after the other.
+// Stage 2, report -> admission -> journal -> broadcast: what is written to the journal, one job after the other.
 
 import Daemon
 import Wire
 
-/// A job of the journal's thread.
+/// Something to be written: by the journal's thread, or by the loop where that is sooner done.
 enum JournalWork: Sendable {
     /// The rows of a batch, for which hosts wait.
     case rows(Ledger.Batch)
@@ -46,11 +46,3 @@ struct JournalOutcome: Sendable {
 
 /// The thread that writes while the loop takes in what comes next.
 typealias JournalThread = WorkThread<JournalWork, JournalOutcome>
-
-/// Holds the journal for this process alone. The loop and the thread both keep it, so that nobody else begins while one of them may write.
-final class JournalLock: @unchecked Sendable {
-    // Sendable: nobody does anything with the file but to let it go in the end.
-    private let file: PidFile
-
-    init(_ file: consuming PidFile) { self.file = file }
-}

@@ -50,8 +50,14 @@ struct Ledger {
     /// The highest position of a stream, those not yet on disk included; 0 when it has none.
     func position(of stream: Stream) -> UInt64 { known(stream) ?? 0 }
 
+    /// `nil` when it was never heard of, or is forgotten with the batch that is being written.
     private func known(_ stream: Stream) -> UInt64? {
-        pending.positions[stream] ?? sealed?.positions[stream] ?? positions[stream]
+        if let position = pending.positions[stream] { return position }
+        if let sealed {
+            if sealed.forgotten.contains(stream) { return nil }
+            if let position = sealed.positions[stream] { return position }
+        }
+        return positions[stream]
     }
 
     // MARK: What comes in
@@ -253,7 +259,7 @@ struct Ledger {
         positions.merge(batch.positions) { $1 }
         for stream in batch.begun { streams[stream.host, default: []].append(stream) }
         for stream in batch.forgotten {
-            streams[stream.host]?.removeFirst()
+            streams[stream.host]?.removeAll { $0 == stream }
             positions[stream] = nil
         }
         committedNumber = sealedNumber
@@ -267,7 +273,7 @@ struct Ledger {
     mutating func rollBack() {
         nextNumber = committedNumber
         table.takeBack()
-        holdsDesk.takeBack()
+        holdsDesk.takeBack(to: table)
         protectionReview.takeBack()
         (sealed, pending) = (nil, Batch())
     }

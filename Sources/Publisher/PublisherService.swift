@@ -40,7 +40,7 @@ struct PublisherService: ~Copyable {
     var busyHosts = RateLimit(interval: .seconds(10))
     var plainRefusals = RateLimit(interval: .seconds(10))
     /// Holds the journal for this process alone: two publishers would number their announcements alike. The last to go.
-    private let lock: JournalLock
+    private let lock: PidFile
 
     /// Opens the journal, takes in what it says, begins a term, and binds the endpoints.
     init(settings: PublisherSettings, general: GeneralSettings, logger: Logger) throws {
@@ -48,7 +48,7 @@ struct PublisherService: ~Copyable {
         let gate = try Gate(keys: keys, plainAllow: settings.plainAllow, logger: logger)
         let key = try keys.publisherSecretKey()
         let maximumBanTime = settings.maxBanTime.milliseconds
-        let lock = JournalLock(try PidFile(path: general.stateDirectory + "/journal.lock"))
+        let lock = try PidFile(path: general.stateDirectory + "/journal.lock")
         let journal = try Journal(path: Journal.path(in: general.stateDirectory))
         let protection = try ClusterProtection(
             settings, hosts: gate.hosts, stateDirectory: general.stateDirectory, log: logger)
@@ -58,7 +58,7 @@ struct PublisherService: ~Copyable {
             maximumRate: settings.maxRate)
         let resumption = try Resumption(&ledger, from: journal, now: clock.now)
         let term = resumption.term
-        let journalThread = try JournalThread { work in withExtendedLifetime(lock) { work.outcome(on: journal) } }
+        let journalThread = try JournalThread { work in work.outcome(on: journal) }
 
         // A CURVE endpoint without an authenticator would admit everyone, so it is there before any of them.
         let context = try Context()
@@ -80,6 +80,7 @@ struct PublisherService: ~Copyable {
         self.authenticator = authenticator
         self.sockets = sockets
         desk = AnswerDesk(terms: resumption.terms, facts: facts)
+        desk.beginTurn()
         housekeeping = Housekeeping(tables: resumption.tables, retention: settings.retention, now: .now)
         plainReception = PlainReception(tokens: settings.auth ? settings.authTokens : [], unbansCount: settings.plainUnbans)
         broadcaster = Broadcaster(now: .now)
@@ -88,6 +89,11 @@ struct PublisherService: ~Copyable {
 
     /// Runs until a signal ends it. What was taken in until then is on disk, answered and broadcast; who was not yet heard asks again.
     mutating func run(_ lifecycle: Lifecycle) throws {
+        // SQLite takes over its write-ahead log when it closes the file: beside another journal, put there later, it would destroy that.
+        defer {
+            journalThread.end()
+            journal.close()
+        }
         lifecycle.ready()
         while true {
             switch try turn(signals: lifecycle.signals) {
@@ -141,13 +147,17 @@ struct PublisherService: ~Copyable {
         gate.look(now: .now)
         try admitConnections()
         protect()
-        if polled.isReadable(written) { try takeWritten() }
+        if polled.isReadable(written) {
+            try takeWritten()
+            try broadcast()
+        }
         try takeRequests()
         try takePlainRequests()
         if flight == nil {
             decideWhatIsDue()
             try depart()
         }
+        for list in ledger.takeComparedLists() { logger.info("\(list)") }
         try broadcast()
         if gate.takeRevocation() {
             logger.notice("a key or a role was taken away: all connections are made anew")

@@ -24,26 +24,32 @@ extension PublisherService {
         var bill: Turnstile.Bill
     }
 
-    /// Sends what was decided since the last batch to the disk, none of which must be on its way. A small one is written at once: to have
-    /// another thread do it would take longer.
+    /// Has what was decided since the last batch written, while no batch is on its way. A small one is written at once: to have another
+    /// thread do it would take longer.
     ///
-    /// - Parameter keepsHouse: whether the tables and the retention are looked after too.
+    /// - Parameter keepsHouse: whether the tables and the retention are looked after too, when that holds up nobody.
     mutating func depart(keepsHouse: Bool = true) throws(ZeroMQError) {
-        let rows = ledger.pending.entries.count
-        var upkeep: JournalWork?
-        if keepsHouse { upkeep = housekeeping.next(&ledger, lastRow: journal.lastRow, rows: rows, now: clock.now, clock: .now) }
+        let (rows, lastRow) = (ledger.pending.entries.count, journal.lastRow)
         let (answers, bill) = (answers, turnstile.bill)
         self.answers = Answers()
         turnstile.beginTurn(now: .now)
         desk.beginTurn()
-        guard !ledger.pending.isEmpty else {
+        if ledger.pending.isEmpty {
             try send(answers)
-            if let upkeep { try give(upkeep) }
-            return
+        } else {
+            flight = Flight(answers: answers, bill: bill)
+            let work = JournalWork.rows(ledger.seal())
+            if rows < TurnLimits.rowsInPlace { try take(work.outcome(on: journal)) } else { try give(work) }
         }
-        flight = Flight(answers: answers, upkeep: upkeep, bill: bill)
-        let work = JournalWork.rows(ledger.seal())
-        if rows < TurnLimits.rowsInPlace { try take(work.outcome(on: journal)) } else { try give(work) }
+        guard keepsHouse else { return }
+        if flight == nil {
+            if let upkeep = housekeeping.next(&ledger, lastRow: journal.lastRow, came: rows, now: clock.now, clock: .now) {
+                try give(upkeep)
+            }
+        } else {
+            // Nothing was decided since the batch was sealed.
+            flight?.upkeep = housekeeping.next(&ledger, lastRow: lastRow, sealed: rows, came: rows, now: clock.now, clock: .now)
+        }
     }
 
     /// Takes what the journal's thread has done.
@@ -98,7 +104,6 @@ extension PublisherService {
         let announcements = ledger.commit()
         try send(flight.answers)
         if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
-        for list in ledger.takeComparedLists() { logger.info("\(list)") }
         broadcaster.add(announcements)
         try sockets.broadcastPlain(announcements, except: movedEnds)
         if let upkeep = flight.upkeep { try give(upkeep) }

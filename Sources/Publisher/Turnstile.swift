@@ -50,7 +50,8 @@ struct Turnstile {
             closed[host] = now + spent[host, default: .zero] * Turnstile.patience
             turnedAway.insert(host)
         }
-        guard let end = closed[host], end > now else { return true }
+        // Its share is for the whole turn, however long that lasts.
+        guard turnedAway.contains(host) || closed[host].map({ $0 > now }) ?? false else { return true }
         refusals += 1
         return false
     }

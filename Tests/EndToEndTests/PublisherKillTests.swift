@@ -31,6 +31,20 @@ import ZeroMQ
         }
     }
 
+    @Test func aCleanStopLeavesOnlyTheJournalItself() async throws {
+        try await LoopbackCluster.with { cluster in
+            try Self.keepEndpoints(of: cluster)
+            for number in 0..<4 {
+                try await LoopbackCluster.program("fail2ban-cluster", "ban", "203.0.113.\(number + 1)", "-c", cluster.configuration)
+                try await LoopbackCluster.program("fail2ban-publisher", "stop", "-c", cluster.configuration)
+                // A write-ahead log that stays would destroy another journal that is put beside it.
+                let left = try FileManager.default.contentsOfDirectory(atPath: cluster.directory).filter { $0.hasPrefix("journal.") }
+                #expect(left == ["journal.sqlite"])
+                try await LoopbackCluster.program("fail2ban-publisher", "start", "-c", cluster.configuration)
+            }
+        }
+    }
+
     /// Reports without end, two at a time, and ends the publisher after so many acknowledgements.
     /// - Returns: how many came in all, and the addresses that were broadcast.
     private static func burst(

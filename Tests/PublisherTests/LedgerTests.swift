@@ -92,6 +92,24 @@ import Wire
         #expect(ledger.take(report([], stream: "s2"), from: try host("web1"), term: term, now: at(100)).position == 0)
     }
 
+    @Test mutating func aStreamThatIsForgottenWithTheBatchBeingWrittenIsANewOne() throws {
+        let web1 = try host("web1")
+        func begin(_ number: Int) throws {
+            let entry = Report.Entry(position: 9, try ban("web1", "192.0.2.1", until: 600))
+            _ = ledger.take(report([entry], stream: "s\(number)"), from: web1, term: term, now: at(100))
+        }
+        for number in 1...Ledger.streamsPerHost { try begin(number) }
+        _ = ledger.commit()
+        try begin(Ledger.streamsPerHost + 1)
+        #expect(ledger.seal().forgotten.map(\.name) == ["s1"])
+        try begin(1)
+        #expect(ledger.pending.begun.map(\.name) == ["s1"] && ledger.pending.forgotten.map(\.name) == ["s2"])
+        _ = ledger.commit()
+        _ = ledger.commit()
+        let known = (1...Ledger.streamsPerHost + 1).filter { ledger.position(of: Ledger.Stream(host: web1, name: "s\($0)")) == 9 }
+        #expect(known == [1] + Array(3...Ledger.streamsPerHost + 1))
+    }
+
     @Test(arguments: [1, 7, 200]) mutating func aHostThatBeginsEverNewStreamsIsRememberedByItsLatestOnly(perBatch: Int) throws {
         let (web1, web2) = (try host("web1"), try host("web2"))
         let event = try ban("web1", "192.0.2.1", until: 600)

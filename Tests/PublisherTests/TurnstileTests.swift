@@ -61,6 +61,8 @@ import Testing
         _ = try serve(2, of: "mole", bytes: 96 * 1024 - Turnstile.perRequest, at: start)
         _ = try serve(1, of: "web1", bytes: 32 * 1024 - Turnstile.perRequest, at: start)
         turnstile.countJournal(took: .milliseconds(8), of: turnstile.bill)
+        #expect(!turnstile.admits(try host("mole"), now: start + .seconds(1)), "not in the same turn, however long that lasts")
+        turnstile.beginTurn(now: start)
         // 7 ms for its share, and seven times three quarters of the journal's 8 ms.
         #expect(!turnstile.admits(try host("mole"), now: start + .microseconds(48_900)))
         #expect(turnstile.admits(try host("mole"), now: start + .milliseconds(49)))

@@ -23,6 +23,9 @@ public final class WorkThread<Job: Sendable, Outcome: Sendable>: Sendable {
     /// - Throws: when the thread cannot be started; then the job is not done.
     public func give(_ job: Job) throws(SystemError) { try desk.give(job) }
 
+    /// Ends the thread, and waits for what it is doing. Jobs that it had not begun are not done, and no further ones are taken.
+    public func end() { desk.end() }
+
     /// What came of the jobs since the last call, in their order.
     public func take() -> [Outcome] { desk.take() }
 }
@@ -49,6 +52,7 @@ private final class Desk<Job: Sendable, Outcome: Sendable>: Sendable {
 
     func give(_ job: Job) throws(SystemError) {
         let mustStart = state.withLock { state in
+            guard !state.isClosed else { return false }
             state.jobs.append(job)
             defer { state.isRunning = true }
             return !state.isRunning
@@ -77,6 +81,16 @@ private final class Desk<Job: Sendable, Outcome: Sendable>: Sendable {
         toThread.signal()
     }
 
+    func end() {
+        close()
+        while state.withLock({ $0.isRunning }) {
+            // The thread says when it is over, as it says that a job is done.
+            var waited = [pollfd(fd: toLoop.descriptor, events: Int16(POLLIN), revents: 0)]
+            _ = awaitReadable(&waited, until: .now + .seconds(86_400))
+            toLoop.clear()
+        }
+    }
+
     private func run() {
         while true {
             toThread.clear()
@@ -84,7 +98,11 @@ private final class Desk<Job: Sendable, Outcome: Sendable>: Sendable {
                 defer { state.jobs = [] }
                 return (state.jobs, state.isClosed)
             }
-            if isClosed { return }
+            if isClosed {
+                state.withLock { $0.isRunning = false }
+                toLoop.signal()
+                return
+            }
             for job in jobs {
                 let outcome = perform(job)
                 state.withLock { $0.outcomes.append(outcome) }
