@@ -48,9 +48,9 @@ import ZeroMQ
                 print("\(count) bans in \(ContinuousClock.now - start): monitor, publisher, subscriber in MiB: \(before), at most \(peaks)")
                 // The bans themselves: 1 KiB each in the publisher, half of it in the others. A debug build and libzmq's arenas have their part.
                 let thousands = count / 1000
-                #expect(peaks[0] < 100, "the monitor")
-                #expect(peaks[1] < 150 + thousands * 2, "the publisher")
-                #expect(peaks[2] < 150 + thousands, "the subscriber")
+                #expect(peaks[0] < 100 || Sanitizer.takesMemory, "the monitor")
+                #expect(peaks[1] < 150 + thousands * 2 || Sanitizer.takesMemory, "the publisher")
+                #expect(peaks[2] < 150 + thousands || Sanitizer.takesMemory, "the subscriber")
 
                 // `restart` returns when the new one has applied all that is banned, whose snapshot comes in pages; after 3 s in any case.
                 let restart = ContinuousClock.now
@@ -98,8 +98,8 @@ import ZeroMQ
                     "\(count) announcements past a stopped host: publisher at most \(peak >> 20) MiB; it had all \(ContinuousClock.now - start) after, with \(peaks[0]) MiB"
                 )
                 #expect(cluster.log.contains("asking for what was announced behind number"), "nothing was ever dropped for it")
-                #expect(peak >> 20 < 250 + count / 1000 * 2)
-                #expect(peaks[0] < 250 + count / 1000)
+                #expect(peak >> 20 < 250 + count / 1000 * 2 || Sanitizer.takesMemory)
+                #expect(peaks[0] < 250 + count / 1000 || Sanitizer.takesMemory)
             }
         }
     }

@@ -43,8 +43,8 @@ import Testing
                 "\(slowdown) times; 5 % longer than \(worst), without \(quiet.sorted()[quiet.count * 95 / 100]); \(flooded.count) of \(quiet.count); \(growth >> 10) KiB more; \(round) rounds"
             )
             #expect(sent > 100)
-            #expect(slowdown < Self.mostSlowdown)
-            #expect(growth < Self.mostGrowth)
+            #expect(slowdown < Self.mostSlowdown || Sanitizer.takesTime)
+            #expect(growth < Self.mostGrowth || Sanitizer.takesMemory)
         }
     }
 }

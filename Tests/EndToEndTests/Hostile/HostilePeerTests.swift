@@ -58,7 +58,7 @@ private enum HostileSettings {
                 "an honest host's \(reported.count) reports waited \(reported.median)")
             #expect(keeper.problems.isEmpty)
             #expect(keeper.admitted > HostileSettings.messages / 100)
-            #expect(growth < Self.mostGrowth)
+            #expect(growth < Self.mostGrowth || Sanitizer.takesMemory)
             #expect(try cluster.pid(of: "publisher") == publisher.pid)
             #expect(publisher.isAlive)
             #expect(cluster.log.utf8.count < Self.longestLog && !cluster.log.contains(Strangers.prize))

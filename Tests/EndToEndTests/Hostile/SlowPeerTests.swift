@@ -47,8 +47,8 @@ import ZeroMQ
         print(
             "\(what): an honest host waits \(quiet.median) without, \(waits.median) with them, at most \(waits.max() ?? .zero); \(more >> 10) KiB more"
         )
-        #expect(waits.median < Self.mostWait)
-        #expect(more < growth)
+        #expect(waits.median < Self.mostWait || Sanitizer.takesTime)
+        #expect(more < growth || Sanitizer.takesMemory)
         #expect(publisher.isAlive)
     }
 
