@@ -6,9 +6,11 @@ let warnings: [SwiftSetting] = Context.environment["WARNINGS_AS_ERRORS"] == "1" 
 // scripts/fuzz sets this: what is ours tells libFuzzer which ways an input took, and the sources of FuzzTests become the program `fuzz`.
 let isFuzzing = Context.environment["FUZZING"] == "1"
 let instruments = ["-sanitize=fuzzer,address"]
+// scripts/sanitize sets this: a sanitizer's instruments cost several times less in optimised code, which is also what is shipped.
+let isOptimised = isFuzzing || Context.environment["SANITIZING"] == "1"
 let settings: [SwiftSetting] =
     [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
-    + warnings + (isFuzzing ? [.unsafeFlags(instruments + ["-O"])] : [])
+    + warnings + (isFuzzing ? [.unsafeFlags(instruments)] : []) + (isOptimised ? [.unsafeFlags(["-O"])] : [])
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
