@@ -13,6 +13,9 @@ public enum Sanitizer {
     /// Each access to memory takes several times as long in code with instruments, and not in libraries without, so that no ratio holds either.
     public static var takesTime: Bool { isPresent }
 
+    /// It and libfaketime both take the place of clock_gettime(3), and wait for one another before the program begins.
+    public static var takesClock: Bool { isPresent }
+
     /// ThreadSanitizer has a thread of its own in each process, which wakes up by itself.
     public static let hasThread = isLinked("__tsan_init")
 

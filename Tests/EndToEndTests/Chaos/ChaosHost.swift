@@ -245,10 +245,10 @@ actor Doubt {
 
 /// libfaketime, which gives one process another wall clock.
 enum FakeTime {
-    /// What such a process has in LD_PRELOAD: Debian's shared object; nil where it isn't installed.
+    /// What such a process has in LD_PRELOAD: Debian's shared object; nil where it isn't installed, or can't be used.
     static let preload: String? = {
         let path = "/usr/lib/\(machine)-linux-gnu/faketime/libfaketimeMT.so.1"
-        return exists(path) ? path : nil
+        return exists(path) && !Sanitizer.takesClock ? path : nil
     }()
 
     #if arch(x86_64)
