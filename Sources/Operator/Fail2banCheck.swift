@@ -77,13 +77,13 @@ struct Fail2banCheck {
             findings.append(
                 Finding(
                     .problem, "fail2ban's jail \(jail) has no action that bans",
-                    hint: "see banaction_allports in jail.local, and conf/fail2ban/jail.d/\(jail).conf, then run: fail2ban-client restart"))
+                    hint: "see banaction_allports in jail.local, and conf/fail2ban/jail.d/\(jail).conf, then run: systemctl restart fail2ban"))
         }
         if !actions.contains(flush) {
             findings.append(
                 Finding(
                     .warning, "fail2ban's jail \(jail) lacks the action \(flush), so after fail2ban was killed addresses may stay refused",
-                    hint: "copy conf/fail2ban/action.d and jail.d to /etc/fail2ban, and run: fail2ban-client restart"))
+                    hint: "copy conf/fail2ban/action.d and jail.d to /etc/fail2ban, and run: systemctl restart fail2ban"))
         }
         return findings
     }
