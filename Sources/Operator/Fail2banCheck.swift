@@ -72,18 +72,20 @@ struct Fail2banCheck {
     }
 
     static func findings(actions: [String], of jail: Jail) -> [Finding] {
+        // Not by fail2ban-client, behind which systemd stops the new server too.
+        let restart = "then run: systemctl restart fail2ban"
         var findings: [Finding] = []
         if !actions.contains(where: { $0 != flush }) {
             findings.append(
                 Finding(
                     .problem, "fail2ban's jail \(jail) has no action that bans",
-                    hint: "see banaction_allports in jail.local, and conf/fail2ban/jail.d/\(jail).conf, then run: systemctl restart fail2ban"))
+                    hint: "see banaction_allports in jail.local, and conf/fail2ban/jail.d/\(jail).conf; \(restart)"))
         }
         if !actions.contains(flush) {
             findings.append(
                 Finding(
                     .warning, "fail2ban's jail \(jail) lacks the action \(flush), so after fail2ban was killed addresses may stay refused",
-                    hint: "copy conf/fail2ban/action.d and jail.d to /etc/fail2ban, and run: systemctl restart fail2ban"))
+                    hint: "copy conf/fail2ban/action.d and jail.d to /etc/fail2ban; \(restart)"))
         }
         return findings
     }
