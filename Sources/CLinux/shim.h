@@ -1,4 +1,5 @@
-/* Descriptors of Linux that a poll loop waits on, pipes that no child inherits, parts of spawn.h, routes and mallopt(3), that Swift's Glibc module lacks. */
+/* What Swift's Glibc module lacks: descriptors of Linux that a poll loop waits on, pipes that no child inherits, parts of spawn.h, routes, and
+   mallopt(3). */
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 

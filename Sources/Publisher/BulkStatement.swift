@@ -36,7 +36,8 @@ struct BulkStatement {
     mutating func bind(_ value: String?) {
         guard var value else { return bind(nil as Int64?) }
         column += 1
-        if texts[Int(column)] == value { return }
+        // Byte for byte: `==` takes texts for the same that Unicode writes in several ways.
+        if let same = texts[Int(column)], same.utf8.elementsEqual(value.utf8) { return }
         texts[Int(column)] = value
         value.withUTF8 { bind($0) }
     }

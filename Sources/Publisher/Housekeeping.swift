@@ -111,14 +111,6 @@ struct Housekeeping {
     /// The job was not begun, since the batch before it is not on disk.
     mutating func drop() { underWay = nil }
 
-    /// Does at once what is to be done next when nothing is pending.
-    mutating func work(
-        _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
-    ) throws(JournalError) {
-        guard let work = next(&ledger, lastRow: journal.lastRow, came: rows, now: now, clock: clock) else { return }
-        try done(work.outcome(on: journal).result, clock: clock)
-    }
-
     /// Writes what changed before a clean stop, as far as it is quick.
     mutating func finish(_ ledger: inout Ledger, _ journal: Journal) throws(JournalError) {
         let end = ContinuousClock.now + Housekeeping.longestFinish

@@ -1,5 +1,6 @@
 // Short spellings for what the tests of the publisher talk about.
 
+import Daemon
 import Testing
 import Wire
 
@@ -40,5 +41,15 @@ func brief(_ announcements: [Event]) -> [String] {
             case .at(let time): "\((time.milliseconds - start) / 1000)"
             }
         return "\(event.action.rawValue) \(event.address) \(end) \(event.host)/\(event.jail) \(event.cause.rawValue)"
+    }
+}
+
+extension Housekeeping {
+    /// Does at once what is to be done next when nothing is pending.
+    mutating func work(
+        _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
+    ) throws(JournalError) {
+        guard let work = next(&ledger, lastRow: journal.lastRow, came: rows, now: now, clock: clock) else { return }
+        try done(work.outcome(on: journal).result, clock: clock)
     }
 }

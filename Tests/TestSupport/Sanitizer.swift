@@ -16,7 +16,7 @@ public enum Sanitizer {
     /// It and libfaketime both take the place of clock_gettime(3), and wait for one another before the program begins.
     public static var takesClock: Bool { isPresent }
 
-    /// ThreadSanitizer has a thread of its own in each process, which wakes up by itself.
+    /// ThreadSanitizer has one thread of its own in each process.
     public static let hasThread = isLinked("__tsan_init")
 
     private static let isPresent = isLinked("__tsan_init") || isLinked("__asan_init")
