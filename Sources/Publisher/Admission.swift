@@ -22,31 +22,31 @@ struct Admission {
         self.maximumBanTime = maximumBanTime
     }
 
-    /// The event that a line of a report stands for, or why it is refused.
+    /// The event that a line of a report stands for.
     ///
     /// - Parameters:
     ///   - sender: the host that the key belongs to; a line that names another one is refused.
     ///   - senderNow: the sender's clock when it sent the request.
-    mutating func admit(_ line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
-        guard line.host == sender else { return .failure(Refusal("names another host: \(line.host)")) }
+    mutating func admit(_ line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) throws(Refusal) -> Event {
+        guard line.host == sender else { throw Refusal("names another host: \(line.host)") }
         switch (line.action, line.cause) {
         case (.ban, .detected), (.ban, .held), (.unban, .lifted): break
-        default: return .failure(Refusal("a host can't report \(line.action.rawValue) as \(line.cause.rawValue)"))
+        default: throw Refusal("a host can't report \(line.action.rawValue) as \(line.cause.rawValue)")
         }
-        return admit(line, shift: shift(of: sender, senderNow: senderNow, now: now), now: now)
+        return try admit(line, shift: shift(of: sender, senderNow: senderNow, now: now), now: now)
     }
 
-    /// A ban that stands on a host's list, on this clock, or why it is refused. Its end is capped when it is compared with a hold, by
+    /// A ban that stands on a host's list, on this clock. Its end is capped when it is compared with a hold, by
     /// ``capped(_:seen:)``.
-    mutating func admit(held line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) -> Result<Event, Refusal> {
-        guard line.host == sender else { return .failure(Refusal("names another host: \(line.host)")) }
-        if let refusal = refusal(for: line) { return .failure(refusal) }
+    mutating func admit(held line: Event, from sender: Hostname, senderNow: Timestamp, now: Timestamp) throws(Refusal) -> Event {
+        guard line.host == sender else { throw Refusal("names another host: \(line.host)") }
+        if let refusal = refusal(for: line) { throw refusal }
         let shift = shift(of: sender, senderNow: senderNow, now: now)
         var event = line
         (event.number, event.admitted) = (nil, now)
         event.seen = min(line.seen?.advanced(byMilliseconds: shift) ?? now, now)
         if case .at(let time) = line.end { event.end = .at(time.advanced(byMilliseconds: shift)) }
-        return .success(event)
+        return event
     }
 
     /// A time of a host's clock on this one.
@@ -61,11 +61,11 @@ struct Admission {
         return .at(min(time, latest))
     }
 
-    /// The event that a frame of an old client stands for, or why it is refused. Old clients know no times.
-    func admit(plain line: Event, now: Timestamp) -> Result<Event, Refusal> { admit(line, shift: 0, now: now) }
+    /// The event that a frame of an old client stands for. Old clients know no times.
+    func admit(plain line: Event, now: Timestamp) throws(Refusal) -> Event { try admit(line, shift: 0, now: now) }
 
-    /// The events of an operator's order, or why all of it is refused. An Unban that has an end allows the address until then.
-    mutating func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) -> Result<[Event], Refusal> {
+    /// The events of an operator's order; when one is refused, all are. An Unban that has an end allows the address until then.
+    mutating func admit(_ order: Order, from operatorHost: Hostname, now: Timestamp) throws(Refusal) -> [Event] {
         let shift = shift(of: operatorHost, senderNow: order.now, now: now)
         let end =
             switch order.end {
@@ -73,23 +73,23 @@ struct Admission {
             case .permanent: BanEnd.permanent
             case .at(let time): BanEnd.at(time.advanced(byMilliseconds: shift))
             }
-        if order.command == .ban, case .at(let time) = end, time <= now { return .failure(Refusal("the ban would end in the past")) }
+        if order.command == .ban, case .at(let time) = end, time <= now { throw Refusal("the ban would end in the past") }
         var events: [Event] = []
         for address in order.addresses {
             var event = Event(
                 host: operatorHost, jail: .cluster, action: .unban, address: address, seen: now, admitted: now, cause: .operator)
             if order.command == .ban {
-                if let rule = neverBan.refusal(for: address) { return .failure(Refusal("\(address): \(rule)")) }
+                if let rule = neverBan.refusal(for: address) { throw Refusal("\(address): \(rule)") }
                 event.action = .ban
             }
             if order.command != .unban { event.end = end }
             events.append(event)
         }
-        return .success(events)
+        return events
     }
 
-    private func admit(_ line: Event, shift: Int64, now: Timestamp) -> Result<Event, Refusal> {
-        if let refusal = refusal(for: line) { return .failure(refusal) }
+    private func admit(_ line: Event, shift: Int64, now: Timestamp) throws(Refusal) -> Event {
+        if let refusal = refusal(for: line) { throw refusal }
         var event = line
         event.number = nil
         event.admitted = now
@@ -97,11 +97,11 @@ struct Admission {
         event.seen = seen
         guard line.action == .ban else {
             event.end = .unknown
-            return .success(event)
+            return event
         }
         if case .at(let time) = line.end { event.end = .at(time.advanced(byMilliseconds: shift)) }
         event.end = capped(event.end, seen: seen)
-        return .success(event)
+        return event
     }
 
     private func refusal(for line: Event) -> Refusal? {

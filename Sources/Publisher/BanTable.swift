@@ -144,11 +144,11 @@ struct BanTable {
     mutating func replay(_ entry: JournalEntry, admitted: Timestamp) {
         switch entry {
         case .refused: return
-        case .admitted(let event, let isPlain, let isMove, let announcement):
+        case .admitted(let event, let isPlain, let isMove, _):
             let old = records[event.address]
             var record = old ?? BanRecord()
             change(&record, by: event, isPlain: isPlain, isMove: isMove, now: admitted)
-            if let announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
+            if let announcement = entry.announcement { record.announced = announcement.action == .ban ? announcement.end.deadline : nil }
             put(record, in: old, for: event.address)
             noteChange(of: event.address)
         case .announced(let event):
@@ -270,9 +270,9 @@ struct BanTable {
 
     private mutating func put(_ record: BanRecord, in old: BanRecord?, for address: Address) {
         records[address] = record.isEmpty ? nil : record
-        let now = records
-        holders.replace(old?.holds ?? [], by: record.holds, on: address) { holder, address in
-            now[address]?.holds.contains { $0.holder == holder } ?? false
+        for crowded in holders.replace(old?.holds ?? [], by: record.holds, on: address) {
+            let now = records
+            holders.forgetEnded(of: crowded) { holder, address in now[address]?.holds.contains { $0.holder == holder } ?? false }
         }
         if (old?.announced == nil) != (record.announced == nil) {
             if record.announced == nil { bannedAddresses.remove(address) } else { bannedAddresses.insert(address) }

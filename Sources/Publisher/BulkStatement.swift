@@ -2,6 +2,7 @@
 
 import GRDB
 import GRDBSQLite
+import Glibc
 import Wire
 
 /// A statement that runs once for each of many rows. Its values go to SQLite as they are: GRDB makes a box for each and a list of them,
@@ -36,10 +37,22 @@ struct BulkStatement {
     mutating func bind(_ value: String?) {
         guard var value else { return bind(nil as Int64?) }
         column += 1
-        // Byte for byte: `==` takes texts for the same that Unicode writes in several ways.
-        if let same = texts[Int(column)], same.utf8.elementsEqual(value.utf8) { return }
-        texts[Int(column)] = value
-        value.withUTF8 { bind($0) }
+        let before = texts[Int(column)]
+        let isSame = value.withUTF8 { bytes in
+            if let before, isText(before, bytes) { return true }
+            bind(bytes)
+            return false
+        }
+        if !isSame { texts[Int(column)] = value }
+    }
+
+    /// Byte for byte: `==` takes texts for the same that Unicode writes in several ways.
+    private func isText(_ text: String, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var text = text
+        return text.withUTF8 { known in
+            guard let start = bytes.baseAddress, known.count == bytes.count else { return false }
+            return known.baseAddress.map { memcmp($0, start, bytes.count) == 0 } ?? false
+        }
     }
 
     mutating func bind(_ address: Address) {

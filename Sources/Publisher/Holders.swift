@@ -67,29 +67,36 @@ struct Holders {
 
     /// Notes that the address has other holds than before.
     ///
-    /// - Parameter holds: whether a holder holds an address now.
-    mutating func replace(
-        _ old: Holds, by new: Holds, on address: Address, isHeld holds: (UInt32, Address) -> Bool
-    ) {
+    /// - Returns: the holders of which more is kept that ended than they hold: to be given to ``forgetEnded(of:isHeld:)``.
+    mutating func replace(_ old: Holds, by new: Holds, on address: Address) -> [UInt32] {
+        var crowded: [UInt32] = []
         let (gone, come) = Self.difference(old, new)
-        for hold in gone where !come.contains(where: { $0.holder == hold.holder }) { count(hold.holder, -1) }
-        for hold in come where !gone.contains(where: { $0.holder == hold.holder }) {
-            count(hold.holder, 1)
-            let holder = Int(hold.holder)
-            began[holder].append(address)
-            if began[holder].count > 2 * counts[holder] + 1024 { began[holder] = held(by: hold.holder, isHeld: holds) }
+        for holder in gone.lazy.map({ old[$0].holder }) where !come.contains(where: { new[$0].holder == holder }) { count(holder, -1) }
+        for holder in come.lazy.map({ new[$0].holder }) where !gone.contains(where: { old[$0].holder == holder }) {
+            count(holder, 1)
+            let place = Int(holder)
+            began[place].append(address)
+            if began[place].count > 2 * counts[place] + 1024 { crowded.append(holder) }
         }
+        return crowded
     }
 
-    /// Both without the holders that they begin and end with in common. An event changes one hold, so one at most is left of each, where
+    /// Forgets what a holder began and does not hold any more.
+    ///
+    /// - Parameter holds: whether a holder holds an address now.
+    mutating func forgetEnded(of holder: UInt32, isHeld holds: (UInt32, Address) -> Bool) {
+        began[Int(holder)] = held(by: holder, isHeld: holds)
+    }
+
+    /// The places in both without the holders that they begin and end with in common. An event changes one hold, so one at most is left of each, where
     /// comparing all with all would take a million steps for an address that a thousand hosts hold.
-    private static func difference(_ old: Holds, _ new: Holds) -> (gone: Slice<Holds>, come: Slice<Holds>) {
+    private static func difference(_ old: Holds, _ new: Holds) -> (gone: Range<Int>, come: Range<Int>) {
         let shorter = min(old.count, new.count)
         var start = 0
         while start < shorter, old[start].holder == new[start].holder { start += 1 }
         var end = 0
         while end < shorter - start, old[old.count - 1 - end].holder == new[new.count - 1 - end].holder { end += 1 }
-        return (old[start..<old.count - end], new[start..<new.count - end])
+        return (start..<old.count - end, start..<new.count - end)
     }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.

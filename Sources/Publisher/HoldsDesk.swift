@@ -119,18 +119,18 @@ struct HoldsDesk {
         var refused: [Refused] = []
         for line in page.bans {
             let subject = Subject(jail: line.jail, address: line.address)
-            switch admission.admit(held: line, from: host, senderNow: page.now, now: now) {
-            case .success(let ban):
+            do throws(Admission.Refusal) {
+                let ban = try admission.admit(held: line, from: host, senderNow: page.now, now: now)
                 if let refusal = table.allowedAddresses.refusal(for: ban.address, now: now) {
                     refused.append(Refused(event: line, reason: refusal.reason, isNew: false))
                 } else {
                     list.bans[subject] = (ban.seen ?? now, ban.end)
                 }
-            case .failure(let refusal):
+            } catch {
                 // What doesn't fit into memory is not told apart, and not recorded either.
                 let isNew = list.refused.count < limit && list.refused.insert(subject).inserted
                 let isKnown = refusedBefore[host]?.contains(subject) ?? false
-                refused.append(Refused(event: line, reason: refusal.reason, isNew: isNew && !isKnown))
+                refused.append(Refused(event: line, reason: error.reason, isNew: isNew && !isKnown))
             }
         }
         if page.isLast {
@@ -242,7 +242,8 @@ extension HoldsDesk.List {
             guard hold != nil else { return nil }
             room += 1
             outcome.ended += 1
-            return Event(host: host, jail: subject.jail, action: .unban, address: subject.address, seen: madeAt, cause: .lifted)
+            return Event(
+                host: host, jail: subject.jail, action: .unban, address: subject.address, seen: madeAt, admitted: now, cause: .lifted)
         }
         // An operator may have allowed it since the page with it came.
         guard table.allowedAddresses.refusal(for: subject.address, now: now) == nil else { return nil }
@@ -262,6 +263,7 @@ extension HoldsDesk.List {
             room -= 1
             outcome.begun += 1
         }
-        return Event(host: host, jail: subject.jail, action: .ban, address: subject.address, seen: seen, end: end, cause: .held)
+        return Event(
+            host: host, jail: subject.jail, action: .ban, address: subject.address, seen: seen, admitted: now, end: end, cause: .held)
     }
 }

@@ -69,11 +69,15 @@ struct HostStates {
 
     /// Notes what was written to the journal.
     mutating func note(_ batch: Ledger.Batch) {
+        var last: Event?
         for (admitted, entry) in batch.entries {
-            if let number = entry.announcement?.number { announced.note(number, at: admitted) }
+            if let number = entry.number { announced.note(number, at: admitted) }
             guard case .admitted(let event, isPlain: false, _, _) = entry, event.action == .ban, event.cause == .detected else { continue }
-            lastBans[event.host] = event
+            // Most come behind others of their host: only the last one is put into the table.
+            if let last, last.host != event.host { lastBans[last.host] = last }
+            last = event
         }
+        if let last { lastBans[last.host] = last }
     }
 
     /// Forgets hosts that don't belong to the cluster any more.

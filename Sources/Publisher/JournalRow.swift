@@ -18,14 +18,13 @@ enum JournalRow {
     /// - Parameter insert: has a parameter for each of ``columnNames``.
     static func write(_ entry: JournalEntry, admitted time: Timestamp, row: Int64, by insert: inout BulkStatement) throws {
         switch entry {
-        case .admitted(let event, let isPlain, let isMove, let announcement):
-            var line: String?
-            if var same = announcement {
-                same.number = event.number
-                if same != event { line = announcement?.line }
+        case .admitted(let event, let isPlain, let isMove, let announced):
+            bind(row, entry.number, Self.admitted, time, event.host, event, to: &insert)
+            if case .other(let announcement) = announced {
+                bind(isPlain, isMove, announcement.line, nil, to: &insert)
+            } else {
+                bind(isPlain, isMove, nil, nil, to: &insert)
             }
-            bind(row, announcement?.number, Self.admitted, time, event.host, event, to: &insert)
-            bind(isPlain, isMove, line, nil, to: &insert)
         case .announced(let event):
             bind(row, event.number, Self.announced, time, event.host, event, to: &insert)
             bind(false, false, nil, nil, to: &insert)
@@ -92,19 +91,19 @@ enum JournalRow {
             host: host, jail: jail, action: action, address: address, seen: (row[4] as Int64?).map(Timestamp.init(milliseconds:)),
             admitted: admitted, end: end, cause: cause)
 
-        var announcement = number.map { number in
+        switch kind {
+        case Self.announced:
+            guard let number else { return nil }
             var announcement = event
             announcement.number = number
-            return announcement
-        }
-        if let line: String = row[13] {
-            guard let other = try? Event(line: Array(line.utf8).span) else { return nil }
-            announcement = other
-        }
-        switch kind {
-        case Self.announced: return announcement.map { (.announced($0), admitted) }
+            return (.announced(announcement), admitted)
         case Self.admitted:
-            return (.admitted(event, isPlain: row[11] as Int64 == 1, isMove: row[12] as Int64 == 1, announcement: announcement), admitted)
+            var announced = number.map { JournalEntry.Announced.same(number: $0) } ?? .nothing
+            if let line: String = row[13] {
+                guard let other = try? Event(line: Array(line.utf8).span) else { return nil }
+                announced = .other(other)
+            }
+            return (.admitted(event, isPlain: row[11] as Int64 == 1, isMove: row[12] as Int64 == 1, announced: announced), admitted)
         default: return nil
         }
     }

@@ -9,9 +9,6 @@ import Wire
 /// broadcasts. When the journal refuses, ``rollBack()`` makes all of it undone. What is decided while a batch is being written builds on
 /// it: ``seal()`` tells the two apart, and both are undone when the first one is refused.
 struct Ledger {
-    /// Streams of one host whose positions are kept, the latest: a host begins one when it can't go on with the one before.
-    static let streamsPerHost = 64
-
     var admission: Admission
     private(set) var table: BanTable
     var holdsDesk: HoldsDesk
@@ -25,9 +22,7 @@ struct Ledger {
     private(set) var sealed: Batch?
     /// The number that the next announcement will have; the first is 1.
     private(set) var nextNumber: UInt64 = 1
-    private var positions: [Stream: UInt64] = [:]
-    /// The streams of each host, in the order in which they began.
-    private var streams: [Hostname: [Stream]] = [:]
+    private var positions = StreamPositions()
     /// The numbers that the next announcement had when ``sealed`` was sealed, and when all was on disk.
     private var sealedNumber: UInt64 = 1
     private var committedNumber: UInt64 = 1
@@ -48,17 +43,7 @@ struct Ledger {
     }
 
     /// The highest position of a stream, those not yet on disk included; 0 when it has none.
-    func position(of stream: Stream) -> UInt64 { known(stream) ?? 0 }
-
-    /// `nil` when it was never heard of, or is forgotten with the batch that is being written.
-    private func known(_ stream: Stream) -> UInt64? {
-        if let position = pending.positions[stream] { return position }
-        if let sealed {
-            if sealed.forgotten.contains(stream) { return nil }
-            if let position = sealed.positions[stream] { return position }
-        }
-        return positions[stream]
-    }
+    func position(of stream: Stream) -> UInt64 { positions.position(of: stream, pending: pending, sealed: sealed) ?? 0 }
 
     // MARK: What comes in
 
@@ -73,38 +58,25 @@ struct Ledger {
                 guard position > reached else { continue }
                 reached = position
             }
-            let admitted: Result<Event, Admission.Refusal>
-            switch entry.content {
-            case .failure(let error): admitted = .failure(Admission.Refusal(error.rawValue))
-            case .success(let event):
-                admitted = admission.admit(event, from: host, senderNow: report.now, now: now).flatMap {
-                    roomFor($0, isPlain: false, now: now)
-                }
-            }
-            switch admitted {
-            case .success(let event):
+            do throws(Admission.Refusal) {
+                let line =
+                    switch entry.content {
+                    case .success(let event): event
+                    case .failure(let error): throw Admission.Refusal(error.rawValue)
+                    }
+                let event = try admission.admit(line, from: host, senderNow: report.now, now: now)
+                try checkRoom(for: event, isPlain: false, now: now)
                 holdsDesk.note(event, now: now)
                 record(event, isPlain: false, isMove: entry.position == nil, now: now)
-            case .failure(let refusal):
-                refused.append(Acknowledgement.Refusal(position: entry.position, reason: refusal.reason))
+            } catch {
+                refused.append(Acknowledgement.Refusal(position: entry.position, reason: error.reason))
                 // One without a position could come again and again.
                 guard entry.position != nil else { continue }
-                add(.refused(host: host, event: try? entry.content.get(), reason: refusal.reason), now: now)
+                add(.refused(host: host, event: try? entry.content.get(), reason: error.reason), now: now)
             }
         }
-        if reached > known { advance(stream, to: reached) }
+        if reached > known { positions.advance(stream, to: reached, pending: &pending, sealed: sealed) }
         return Acknowledgement(term: term, position: reached, refused: refused)
-    }
-
-    private mutating func advance(_ stream: Stream, to position: UInt64) {
-        if known(stream) == nil {
-            pending.begun.append(stream)
-            let begun = (sealed?.begun ?? []) + pending.begun
-            let all = streams[stream.host, default: []] + begun.filter { $0.host == stream.host }
-            let excess = all.count - Ledger.streamsPerHost
-            if excess > 0 { pending.forgotten.append(all[excess - 1]) }
-        }
-        pending.positions[stream] = position
     }
 
     /// Whether the host has to wait before its report can be taken. It keeps it, and sends it again.
@@ -156,28 +128,28 @@ struct Ledger {
     /// - Parameter counts: whether the event changes a hold; Unbans of old clients don't unless the operator wants it, since such
     ///   clients unban on every restart of fail2ban.
     mutating func take(plain line: Event, counts: Bool, now: Timestamp) -> Admission.Refusal? {
-        switch admission.admit(plain: line, now: now).flatMap({ roomFor($0, isPlain: true, now: now) }) {
-        case .success(let event):
+        do throws(Admission.Refusal) {
+            let event = try admission.admit(plain: line, now: now)
+            try checkRoom(for: event, isPlain: true, now: now)
             if counts { record(event, isPlain: true, isMove: false, now: now) }
             return nil
-        case .failure(let refusal):
-            add(.refused(host: line.host, event: line, reason: refusal.reason), now: now)
-            return refusal
+        } catch {
+            add(.refused(host: line.host, event: line, reason: error.reason), now: now)
+            return error
         }
     }
 
-    /// The event, unless it is a ban of what an operator allows, or there is no room for it.
-    private func roomFor(_ event: Event, isPlain: Bool, now: Timestamp) -> Result<Event, Admission.Refusal> {
-        guard event.action == .ban else { return .success(event) }
-        if let refusal = table.allowedAddresses.refusal(for: event.address, now: now) { return .failure(refusal) }
+    /// - Throws: when it is a ban of what an operator allows, or there is no room for it.
+    private func checkRoom(for event: Event, isPlain: Bool, now: Timestamp) throws(Admission.Refusal) {
+        guard event.action == .ban else { return }
+        if let refusal = table.allowedAddresses.refusal(for: event.address, now: now) { throw refusal }
         // They can't be told to wait: an old client takes every refusal for the last word.
         guard !isPlain || table.holders.plainHoldCount < maximumPlainHolds else {
-            return .failure(Admission.Refusal("old clients hold \(maximumPlainHolds) bans, as many as they may together"))
+            throw Admission.Refusal("old clients hold \(maximumPlainHolds) bans, as many as they may together")
         }
-        let holder = BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)
-        if table.holders.mayHold(holder) { return .success(event) }
+        guard !table.holders.mayHold(BanTable.Holder(host: event.host, jail: event.jail, isPlain: isPlain)) else { return }
         let most = isPlain ? "\(Holders.mostPlain) jails of old clients" : "\(Holders.mostJails) jails of \(event.host)"
-        return .failure(Admission.Refusal("jail \(event.jail) is one too many: \(most) have banned already"))
+        throw Admission.Refusal("jail \(event.jail) is one too many: \(most) have banned already")
     }
 
     /// Ends what is due, at most `limit` addresses. Call again while ``nextDue`` is not later than `now`.
@@ -206,7 +178,7 @@ struct Ledger {
     /// - Parameter isInTable: whether its address is in the tables as it was after this row or later.
     mutating func replay(_ entry: JournalEntry, admitted: Timestamp, isInTable: Bool = false) {
         if !isInTable { table.replay(entry, admitted: admitted) }
-        if let number = entry.announcement?.number { nextNumber = max(nextNumber, number + 1) }
+        if let number = entry.number { nextNumber = max(nextNumber, number + 1) }
         committedNumber = nextNumber
     }
 
@@ -218,8 +190,7 @@ struct Ledger {
         positions: [Stream: UInt64], now: Timestamp, limit: Int = 10_000,
         write: (inout Ledger) throws(JournalError) -> Void = { (_) throws(JournalError) in }
     ) throws(JournalError) {
-        self.positions = positions
-        for stream in positions.keys.sorted(by: { $0.name < $1.name }) { streams[stream.host, default: []].append(stream) }
+        self.positions = StreamPositions(positions)
         while let due = nextDue, due <= now {
             expire(now: now, limit: limit)
             try write(&self)
@@ -256,12 +227,7 @@ struct Ledger {
     mutating func commit() -> [Event] {
         let batch = sealed ?? seal()
         sealed = nil
-        positions.merge(batch.positions) { $1 }
-        for stream in batch.begun { streams[stream.host, default: []].append(stream) }
-        for stream in batch.forgotten {
-            streams[stream.host]?.removeAll { $0 == stream }
-            positions[stream] = nil
-        }
+        positions.keep(batch)
         committedNumber = sealedNumber
         table.keep()
         holdsDesk.keep()
@@ -286,9 +252,20 @@ struct Ledger {
         // What was decided later than its place in the log, or stands on a list, is kept only when it changed something: it can come
         // more than once.
         guard effect.isChange || !(isMove || isListed) else { return }
-        let announcement = effect.announcement.map { numbered($0, now: now) }
-        if effect.isMovedEnd, let number = announcement?.number { pending.movedEnds.insert(number) }
-        add(.admitted(event, isPlain: isPlain, isMove: isMove, announcement: announcement), now: now)
+        var announced = JournalEntry.Announced.nothing
+        if let announcement = effect.announcement {
+            if effect.isMovedEnd { pending.movedEnds.insert(nextNumber) }
+            announced = self.announced(announcement, becauseOf: event, now: now)
+        }
+        add(.admitted(event, isPlain: isPlain, isMove: isMove, announced: announced), now: now)
+    }
+
+    private mutating func announced(_ announcement: Event, becauseOf event: Event, now: Timestamp) -> JournalEntry.Announced {
+        let number = nextNumber
+        let announcement = numbered(announcement, now: now)
+        var same = event
+        same.number = number
+        return announcement == same ? .same(number: number) : .other(announcement)
     }
 
     private mutating func announce(_ event: Event, now: Timestamp) { add(.announced(numbered(event, now: now)), now: now) }

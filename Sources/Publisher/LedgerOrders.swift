@@ -10,22 +10,21 @@ extension Ledger {
             withdraw(suspect, now: now)
             return nil
         }
-        switch admission.admit(order, from: host, now: now).flatMap({ events in
-            refusal(for: events, now: now).map { .failure($0) } ?? .success(events)
-        }) {
-        case .success(let events):
+        do throws(Admission.Refusal) {
+            let events = try admission.admit(order, from: host, now: now)
+            if let refusal = refusal(for: events, now: now) { throw refusal }
             for event in events {
                 record(event, now: now)
                 if event.allows(at: now), !event.address.isSingle || table.isHeld(around: event.address) { beginReview() }
             }
             return nil
-        case .failure(let refusal):
+        } catch {
             if order.command == .ban, let address = order.addresses.first(where: { admission.neverBan.refusal(for: $0) != nil }) {
                 let event = Event(
                     host: host, jail: .cluster, action: .ban, address: address, seen: now, end: order.end, cause: .operator)
-                add(.refused(host: host, event: event, reason: refusal.reason), now: now)
+                add(.refused(host: host, event: event, reason: error.reason), now: now)
             }
-            return refusal
+            return error
         }
     }
 

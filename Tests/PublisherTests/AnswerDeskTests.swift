@@ -127,7 +127,7 @@ import Wire
                 entries: [
                     (
                         admitted: at(0),
-                        entry: .admitted(try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: nil)
+                        entry: .admitted(try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false)
                     )
                 ]))
         #expect(try ask(["what": "history"]).hasPrefix(#"{"events":[],"next":2,"#), "no turn has begun")

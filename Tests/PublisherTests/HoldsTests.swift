@@ -283,9 +283,8 @@ import Wire
         var again = Ledger(
             admission: Admission(neverBan: NeverBan(), maximumBanTime: week), table: BanTable(quorum: 1, maximumBanTime: week))
         for (position, event) in [try ban("web1", "192.0.2.1", until: 600), try ban("web1", "192.0.2.2", until: 600)].enumerated() {
-            var announcement = event
-            announcement.number = UInt64(position + 1)
-            again.replay(.admitted(event, isPlain: false, isMove: false, announcement: announcement), admitted: at(100))
+            let number = UInt64(position + 1)
+            again.replay(.admitted(event, isPlain: false, isMove: false, announced: .same(number: number)), admitted: at(100))
         }
         for (admitted, entry) in healed { again.replay(entry, admitted: admitted) }
         _ = ledger.commit()

@@ -81,10 +81,10 @@ import ZeroMQ
         var held = try ban("web1", "192.0.2.3", until: 600)
         held.cause = .held
         let entries: [JournalEntry] = [
-            .admitted(try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: nil),
-            .admitted(try ban("web1", "192.0.2.2", until: 600), isPlain: true, isMove: false, announcement: nil),
-            .admitted(held, isPlain: false, isMove: false, announcement: nil),
-            .admitted(try unban("web1", "192.0.2.4"), isPlain: false, isMove: false, announcement: nil),
+            .admitted(try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false),
+            .admitted(try ban("web1", "192.0.2.2", until: 600), isPlain: true, isMove: false),
+            .admitted(held, isPlain: false, isMove: false),
+            .admitted(try unban("web1", "192.0.2.4"), isPlain: false, isMove: false),
             .refused(host: try host("web1"), event: try ban("web1", "192.0.2.5", until: 600), reason: "no"),
         ]
         states.note(Ledger.Batch(entries: entries.map { (admitted: at(0), entry: $0) }))

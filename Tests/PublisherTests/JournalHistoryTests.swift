@@ -23,9 +23,7 @@ import Wire
     }
 
     func admitted(_ event: Event, number: UInt64? = nil) -> JournalEntry {
-        var announcement = event
-        announcement.number = number
-        return .admitted(event, isPlain: false, isMove: false, announcement: number == nil ? nil : announcement)
+        .admitted(event, isPlain: false, isMove: false, announced: number.map { .same(number: $0) } ?? .nothing)
     }
 
     /// The rows that a filter finds, newest first, over all pages.

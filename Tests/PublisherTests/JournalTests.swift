@@ -28,12 +28,10 @@ import Wire
         byItself.number = 3
         byItself.cause = .expired
         byItself.admitted = at(2)
-        var announced = first
-        announced.number = 1
         return Ledger.Batch(
             entries: [
-                (at(1), .admitted(first, isPlain: false, isMove: false, announcement: announced)),
-                (at(1), .admitted(second, isPlain: true, isMove: true, announcement: moved)),
+                (at(1), .admitted(first, isPlain: false, isMove: false, announced: .same(number: 1))),
+                (at(1), .admitted(second, isPlain: true, isMove: true, announced: .other(moved))),
                 (at(2), .announced(byItself)),
                 (at(2), .refused(host: try host("web3"), event: nil, reason: "bad address")),
             ], positions: [Ledger.Stream(host: try host("web1"), name: "s-1"): 4096])

@@ -98,16 +98,16 @@ import Wire
             let entry = Report.Entry(position: 9, try ban("web1", "192.0.2.1", until: 600))
             _ = ledger.take(report([entry], stream: "s\(number)"), from: web1, term: term, now: at(100))
         }
-        for number in 1...Ledger.streamsPerHost { try begin(number) }
+        for number in 1...StreamPositions.mostOfHost { try begin(number) }
         _ = ledger.commit()
-        try begin(Ledger.streamsPerHost + 1)
+        try begin(StreamPositions.mostOfHost + 1)
         #expect(ledger.seal().forgotten.map(\.name) == ["s1"])
         try begin(1)
         #expect(ledger.pending.begun.map(\.name) == ["s1"] && ledger.pending.forgotten.map(\.name) == ["s2"])
         _ = ledger.commit()
         _ = ledger.commit()
-        let known = (1...Ledger.streamsPerHost + 1).filter { ledger.position(of: Ledger.Stream(host: web1, name: "s\($0)")) == 9 }
-        #expect(known == [1] + Array(3...Ledger.streamsPerHost + 1))
+        let known = (1...StreamPositions.mostOfHost + 1).filter { ledger.position(of: Ledger.Stream(host: web1, name: "s\($0)")) == 9 }
+        #expect(known == [1] + Array(3...StreamPositions.mostOfHost + 1))
     }
 
     @Test(arguments: [1, 7, 200]) mutating func aHostThatBeginsEverNewStreamsIsRememberedByItsLatestOnly(perBatch: Int) throws {
@@ -124,7 +124,7 @@ import Wire
             _ = ledger.commit()
         }
         let known = (1...200).filter { ledger.position(of: Ledger.Stream(host: web1, name: "s\($0)")) == 9 }
-        #expect(known.count == min(Ledger.streamsPerHost, perBatch == 200 ? 50 : 64) && known.last == 200)
+        #expect(known.count == min(StreamPositions.mostOfHost, perBatch == 200 ? 50 : 64) && known.last == 200)
         #expect(Set(forgotten).isDisjoint(with: known.map { "s\($0)" }) && Set(forgotten).count == forgotten.count)
         #expect(ledger.position(of: Ledger.Stream(host: web2, name: "s1")) == (perBatch == 200 ? 0 : 5))
     }
@@ -288,7 +288,7 @@ import Wire
 
     @Test mutating func aBanThatEndedWhileThePublisherWasAwayIsAnnouncedAtItsStart() throws {
         let entry = JournalEntry.admitted(
-            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
+            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announced: .same(number: 1))
         ledger.replay(entry, admitted: at(0))
         try ledger.finishReplay(positions: [:], now: at(1000))
         let announced = ledger.commit()
@@ -299,15 +299,9 @@ import Wire
     @Test mutating func aStartWithAHigherQuorumLiftsWhatNoLongerCounts() throws {
         ledger = Ledger(admission: ledger.admission, table: BanTable(quorum: 2, maximumBanTime: week))
         let entry = JournalEntry.admitted(
-            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announcement: try numbered(1))
+            try ban("web1", "192.0.2.1", until: 600), isPlain: false, isMove: false, announced: .same(number: 1))
         ledger.replay(entry, admitted: at(0))
         try ledger.finishReplay(positions: [:], now: at(10))
         #expect(brief(ledger.commit()) == ["Unban 192.0.2.1 - web1/sshd held"])
-    }
-
-    private func numbered(_ number: UInt64) throws -> Event {
-        var event = try ban("web1", "192.0.2.1", until: 600)
-        event.number = number
-        return event
     }
 }

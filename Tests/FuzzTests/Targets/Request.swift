@@ -46,10 +46,10 @@ extension FuzzTarget {
             case .refused(let host, let event, _):
                 try require(host == sender, "refused as \(host)")
                 if let event { try checkLine(of: event) }
-            case .admitted(let event, let isPlain, _, let announcement):
+            case .admitted(let event, let isPlain, _, _):
                 try checkLine(of: event)
                 try require(event.host == sender && !isPlain, "admitted: \(event.line)")
-                if let announcement { try checkAnnouncement(announcement) }
+                if let announcement = entry.announcement { try checkAnnouncement(announcement) }
             case .announced(let event): try checkAnnouncement(event)
             }
         }
