@@ -15,16 +15,18 @@ extension Measure {
         let count = bench.pick(short: 400, long: 2000)
         let host = try LabHost()
         defer { host.remove() }
-        let alone = try host.alone(count)
         let cluster = try Cluster(bench)
         let publisher = try cluster.publisher()
         let subscriber = try cluster.subscriber(of: publisher, enforcing: .fail2ban(client: host.client))
         defer { subscriber.stop() }
-        let pings = Pings(host)
-        let through = try (
-            bans: host.rate(of: "Ban", count) { try report(.ban, count, cluster, publisher) },
-            unbans: host.rate(of: "Unban", count) { try report(.unban, count, cluster, publisher) }
-        )
+        var (alone, through) = (Work(), Work())
+        // In turns, since fail2ban's own pace changes by half from minute to minute.
+        let rounds = 4
+        for round in 0..<rounds {
+            let numbers = (round * count / rounds)..<((round + 1) * count / rounds)
+            try alone.add(numbers.count, on: host, in: "sshd") { try host.ask($0, numbers) }
+            try through.add(numbers.count, on: host, in: "fail2ban-cluster") { try report($0, numbers, cluster, publisher) }
+        }
         return [
             Figure(
                 "fail2ban.bans", "\(count) bans by the subscriber", unit: "bans/s", through.bans,
@@ -32,18 +34,40 @@ extension Measure {
             Figure(
                 "fail2ban.unbans", "\(count) unbans by the subscriber", unit: "unbans/s", through.unbans,
                 of: Figure.Limit(what: "unbans/s, fail2ban alone", value: alone.unbans)),
-            Figure("fail2ban.ping", "fail2ban answers a ping meanwhile", milliseconds: try pings.end()),
+            Figure("fail2ban.ping", "fail2ban answers a ping meanwhile", milliseconds: Sample(through.pings)),
         ]
     }
 
-    private static func report(_ action: Event.Action, _ count: Int, _ cluster: Cluster, _ publisher: Cluster.Publisher) throws {
+    private static func report(_ action: Event.Action, _ numbers: Range<Int>, _ cluster: Cluster, _ publisher: Cluster.Publisher) throws {
         var requester = try Requester(cluster.hosts[0], of: cluster, to: publisher.requests, in: try Context())
-        // Positions go on where the bans' ended.
-        let first = action == .ban ? 0 : count
-        for start in stride(from: 0, to: count, by: Workload.linesPerReport) {
-            let numbers = start..<min(start + Workload.linesPerReport, count)
-            try requester.report(Workload.report(numbers, of: cluster.hosts[0].name, action, positionsFrom: first))
+        // Positions go on behind those of the rounds before; the Unbans' behind those of the Bans.
+        let first = action == .ban ? numbers.lowerBound : numbers.upperBound
+        for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: Workload.linesPerReport) {
+            let part = start..<min(start + Workload.linesPerReport, numbers.upperBound)
+            try requester.report(Workload.report(part, of: cluster.hosts[0].name, action, positionsFrom: first))
         }
+    }
+}
+
+/// What fail2ban did for one of the two, over all rounds.
+private struct Work {
+    private var count = 0
+    private var times: [Event.Action: Duration] = [:]
+    /// How long fail2ban took to answer meanwhile.
+    private(set) var pings: [Duration] = []
+
+    /// A second.
+    var bans: Double { Double(count) / (times[.ban] ?? .zero).seconds }
+    var unbans: Double { Double(count) / (times[.unban] ?? .zero).seconds }
+
+    /// Has so many addresses banned and lifted again; fail2ban is pinged meanwhile.
+    mutating func add(_ count: Int, on host: LabHost, in jail: String, _ work: (Event.Action) throws -> Void) throws {
+        let pings = Pings(host)
+        for action in [Event.Action.ban, .unban] {
+            times[action, default: .zero] += try host.time(of: action, count, in: jail) { try work(action) }
+        }
+        self.pings += try pings.end()
+        self.count += count
     }
 }
 
@@ -67,22 +91,17 @@ private struct LabHost {
         try Command.run((client + " " + words).split(separator: " ").map(String.init), input: input)
     }
 
-    /// What fail2ban does when nobody but us asks: all addresses by one client, fifty in a command, as the subscriber does at most.
-    func alone(_ count: Int) throws -> (bans: Double, unbans: Double) {
-        func commands(_ verb: String) -> String {
-            stride(from: 0, to: count, by: 50).map { start in
-                let addresses = (start..<min(start + 50, count)).compactMap { Workload.address($0 + count)?.description }
-                return "set fail2ban-cluster \(verb) \(addresses.joined(separator: " "))\n"
-            }.joined() + "exit\n"
+    /// Has fail2ban do without us what the subscriber has it do, all by one client, and fifty addresses in a command as the subscriber at most.
+    func ask(_ action: Event.Action, _ numbers: Range<Int>) throws {
+        let commands = stride(from: numbers.lowerBound, to: numbers.upperBound, by: 50).map { start in
+            let addresses = (start..<min(start + 50, numbers.upperBound)).compactMap { Workload.address($0)?.description }
+            return "set sshd \(action == .ban ? "banip" : "unbanip") \(addresses.joined(separator: " "))\n"
         }
-        return try (
-            bans: rate(of: "Ban", count) { _ = try ask("-i", input: commands("banip")) },
-            unbans: rate(of: "Unban", count) { _ = try ask("-i", input: commands("unbanip")) }
-        )
+        _ = try ask("-i", input: commands.joined() + "exit\n")
     }
 
-    /// How many lines of this kind a second fail2ban writes, from the beginning of `work` until so many are there.
-    func rate(of verb: String, _ count: Int, _ work: () throws -> Void) throws -> Double {
+    /// How long fail2ban takes to write so many lines of this kind, from the beginning of `work`.
+    func time(of action: Event.Action, _ count: Int, in jail: String, _ work: () throws -> Void) throws -> Duration {
         let log = try FileHandle(forReadingFrom: URL(fileURLWithPath: folder + "/web1/fail2ban.log"))
         try log.seekToEnd()
         let start = ContinuousClock.now
@@ -94,10 +113,10 @@ private struct LabHost {
             rest += String(decoding: log.availableData, as: UTF8.self)
             var lines = rest.components(separatedBy: "\n")
             rest = lines.removeLast()
-            seen += lines.count { $0.contains("[fail2ban-cluster] \(verb) ") }
+            seen += lines.count { $0.contains("[\(jail)] \(action.rawValue) ") }
             usleep(5000)
         }
-        return Double(count) / (ContinuousClock.now - start).seconds
+        return .now - start
     }
 }
 
@@ -120,8 +139,8 @@ private struct Pings {
         }
     }
 
-    func end() throws -> Sample {
+    func end() throws -> [Duration] {
         over.open()
-        return Sample(try worker.result())
+        return try worker.result()
     }
 }
