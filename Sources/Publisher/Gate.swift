@@ -26,8 +26,8 @@ struct Gate {
     private var trouble: String?
     private var isRevoked = false
     private var isChanged = false
-    /// What stands of the encrypted endpoints, by their domains.
-    private var connections: [String: HostConnections] = [:]
+    /// What stands at each endpoint, by its domain.
+    private var connections: [String: PeerConnections] = [:]
     /// Who was admitted from where.
     private var connected: [(host: Hostname, address: Address)] = []
 
@@ -90,11 +90,11 @@ struct Gate {
         return connected
     }
 
-    /// A connection to an encrypted endpoint begins or ends.
+    /// A connection begins or ends.
     mutating func note(_ event: ConnectionWatch.Event, domain: String) {
         switch event {
         case .admitted(let descriptor):
-            connections[domain, default: HostConnections()].begin(descriptor, peer: PeerEndpoint(descriptor: descriptor))
+            connections[domain, default: PeerConnections()].begin(descriptor, otherEnd: PeerEndpoint(descriptor: descriptor))
         case .ended(let descriptor): connections[domain]?.end(descriptor)
         }
     }
@@ -103,7 +103,7 @@ struct Gate {
     var subscribers: Int { connections[PublisherSockets.Domain.broadcasts]?.count ?? 0 }
 
     /// All connections to the encrypted endpoints have ended.
-    mutating func forgetConnections() { connections = [:] }
+    mutating func forgetConnections() { connections = connections.filter { $0.key == PublisherSockets.Domain.plain } }
 
     /// The answer to a connection that asks to be admitted.
     mutating func verdict(_ credentials: Authenticator.Credentials) -> Authenticator.Verdict {
@@ -130,6 +130,7 @@ struct Gate {
     private enum Refusal: String, Error {
         case unknownKey = "its key is not in authorized_hosts"
         case tooMany = "its host has as many connections as it may"
+        case tooManyPlain = "old clients have as many connections from its address as they may"
         case role = "its key has neither the role subscriber nor operator"
         case plainAddress = "its address is not in plainallow"
         case mechanism = "it does not use CURVE"
@@ -141,7 +142,8 @@ struct Gate {
         case (PublisherSockets.Domain.plain, _):
             let address = Address(credentials.peerAddress)
             guard let address, plainAllow.contains(where: { $0.contains(address) }) else { return .failure(.plainAddress) }
-            return .success(address.description)
+            return hasRoom(for: .oldClients(at: address), from: address, credentials.domain)
+                ? .success(address.description) : .failure(.tooManyPlain)
         case (let domain, .curve(let key)):
             guard let host = hosts.host(with: key) else { return .failure(.unknownKey) }
             if domain == PublisherSockets.Domain.broadcasts, host.roles.isDisjoint(with: [.subscriber, .operator]) {
@@ -149,10 +151,13 @@ struct Gate {
             }
             // Not over TCP: it is this machine's, and has no address.
             guard let address = Address(credentials.peerAddress) else { return .success(host.name.description) }
-            let isRoom = connections[domain, default: HostConnections()].admits(
-                host.name, from: address, now: .now, peer: { PeerEndpoint(descriptor: $0) })
-            return isRoom ? .success(host.name.description) : .failure(.tooMany)
+            return hasRoom(for: .host(host.name), from: address, domain) ? .success(host.name.description) : .failure(.tooMany)
         default: return .failure(.mechanism)
         }
+    }
+
+    private mutating func hasRoom(for peer: PeerConnections.Peer, from address: Address, _ domain: String) -> Bool {
+        connections[domain, default: PeerConnections()].admits(
+            peer, from: address, now: .now, otherEnd: { PeerEndpoint(descriptor: $0) })
     }
 }

@@ -43,7 +43,7 @@ enum PublisherCheck {
                         .note, "standby = yes, and it was promoted: \(marker.path) is there", hint: "remove the file to make it stand by")
                     : Finding(.note, "it stands by: it answers NAK standby until 'fail2ban-publisher promote'"))
         }
-        if let warning = PublisherSockets.plainWarning(settings) {
+        if let warning = PlainEndpoints.warning(settings) {
             findings.append(
                 Finding(
                     .warning, warning,

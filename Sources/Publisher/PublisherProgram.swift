@@ -45,7 +45,7 @@ public enum PublisherProgram: Service {
     }
 
     public static func detail(_ configuration: Configuration) throws -> String? {
-        let warning = configuration.publisher.flatMap { PublisherSockets.plainWarning($0) }
+        let warning = configuration.publisher.flatMap { PlainEndpoints.warning($0) }
         let parts = [try StandbyMarker.role(configuration), warning].compactMap(\.self)
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }

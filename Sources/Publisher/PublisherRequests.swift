@@ -68,7 +68,7 @@ extension PublisherService {
     /// The same from old clients.
     mutating func takePlainRequests() throws(ZeroMQError) {
         for _ in answers.plain.count..<TurnLimits.plainRequests {
-            guard let delivery = try sockets.receivePlain() else { return }
+            guard let delivery = try sockets.plain.receive() else { return }
             guard delivery.frames.count >= 2, delivery.frames[1].isEmpty else { continue }
             let hosts = gate.hosts
             let (frame, refusal) = plainReception.answer(
@@ -90,7 +90,7 @@ extension PublisherService {
             _ = try sockets.requests.send(answer.envelope + message.frames)
         }
         for answer in answers.plain {
-            try sockets.answerPlain(trouble == nil ? answer : [answer[0], [], PlainReception.refusal])
+            try sockets.plain.answer(trouble == nil ? answer : [answer[0], [], PlainReception.refusal])
         }
     }
 }

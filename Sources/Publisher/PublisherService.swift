@@ -66,7 +66,7 @@ struct PublisherService: ~Copyable {
         let sockets = try PublisherSockets(in: context, settings: settings, key: key)
         let places = sockets.endpoints.joined(separator: ", ")
         logger.notice("term \(term), \(ledger.table.bannedCount) banned addresses, listening on \(places)")
-        if let warning = PublisherSockets.plainWarning(settings) { logger.warning("\(warning)") }
+        if let warning = PlainEndpoints.warning(settings) { logger.warning("\(warning)") }
         let facts = PublisherFacts(of: general.hostname, term, at: sockets.endpoints, journal: journal.path, now: clock.now)
         self.logger = logger
         self.journal = journal
@@ -134,7 +134,7 @@ struct PublisherService: ~Copyable {
         if takesRequests { polled.add(sockets.requests) }
         // It is never readable, but a socket that nobody looks at learns of no subscription.
         polled.add(sockets.broadcasts)
-        sockets.addPlain(to: &polled, requests: takesPlainRequests)
+        sockets.plain.add(to: &polled, requests: takesPlainRequests)
         sockets.addConnections(to: &polled)
         let signal = polled.add(descriptor: signals.descriptor)
         let written = polled.add(descriptor: journalThread.descriptor)

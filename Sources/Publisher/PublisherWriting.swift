@@ -105,7 +105,7 @@ extension PublisherService {
         try send(flight.answers)
         if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
         broadcaster.add(announcements)
-        try sockets.broadcastPlain(announcements, except: movedEnds)
+        try sockets.plain.broadcast(announcements, except: movedEnds)
         if let upkeep = flight.upkeep { try give(upkeep) }
     }
 

@@ -35,6 +35,18 @@ final class RawConnection {
         return Array(buffer.prefix(max(0, count)))
     }
 
+    /// Whether the other side ends its handshake with READY, and not with ERROR or the end of the connection.
+    var isAdmitted: Bool {
+        var said: [UInt8] = []
+        while true {
+            let more = receive()
+            said += more
+            // Behind the greeting comes the flag of a command, its length, and that of its name.
+            let name = said.dropFirst(64 + 3).prefix(5)
+            if more.isEmpty || name.count == 5 { return name.elementsEqual("READY".utf8) }
+        }
+    }
+
     /// Whether the other side ends the connection by then. What it says before is passed over.
     func isClosed(by deadline: ContinuousClock.Instant) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4096)

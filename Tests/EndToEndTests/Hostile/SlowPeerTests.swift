@@ -74,7 +74,7 @@ import ZeroMQ
     }
 
     @Test func manyConnectionsThatSayNothingKeepNobodyOut() async throws {
-        // To the plain endpoint, where whoever has an allowed address stays for as long as it likes.
+        // To the plain endpoint too, where an allowed address is enough, up to a number.
         try await LoopbackCluster.with(plain: true) { cluster in
             let endpoints = [cluster.endpoints[0], cluster.endpoints[2]]
             try await whileAHostReports(in: cluster, growth: 400 << 20, "\(Self.connections) connections") {
@@ -117,6 +117,29 @@ import ZeroMQ
             }
             // When they are gone, it gets in again.
             #expect(try cluster.report(["mole|sshd|Ban|198.18.0.1|-|-|-|-|detected"], with: mole).refused.isEmpty)
+        }
+    }
+
+    @Test func oldClientsHaveSoManyConnectionsFromAnAddress() async throws {
+        try await LoopbackCluster.with(plain: true) { cluster in
+            let limit = 256
+            @Sendable func connected() throws -> RawConnection {
+                let connection = try RawConnection(cluster.endpoints[2])
+                connection.send(RawConnection.greeting("NULL") + RawConnection.ready("REQ"))
+                return connection
+            }
+            try await whileAHostReports(in: cluster, growth: 32 << 20, "\(limit + 50) connections of old clients") {
+                var held: [RawConnection] = []
+                for _ in 0..<limit + 50 { held.append(try connected()) }
+                let isAdmitted = held.map { $0.isAdmitted }
+                try #require(isAdmitted == held.indices.map { $0 < limit })
+                let deadline = ContinuousClock.now + .seconds(20)
+                for refused in held[limit...] { try #require(refused.isClosed(by: deadline)) }
+                // When one is gone, another gets in.
+                held.removeFirst()
+                while try !connected().isAdmitted { try #require(ContinuousClock.now < deadline) }
+            }
+            #expect(cluster.log.contains("old clients have as many connections from its address as they may"))
         }
     }
 
