@@ -67,7 +67,7 @@ let package = Package(
         library("Wire", []),
         library("ZeroMQ", ["CZeroMQ"]),
         library("Daemon", ["Wire", "ZeroMQ", "CLinux", logging, argumentParser]),
-        library("Monitor", ["Wire", "ZeroMQ", "Daemon", "CZlib", grdb, logging, argumentParser]),
+        library("Monitor", ["Wire", "ZeroMQ", "Daemon", "CZlib", sqlite, logging, argumentParser]),
         library("Publisher", ["Wire", "ZeroMQ", "Daemon", grdb, sqlite, heap, logging, argumentParser]),
         library("Subscriber", ["Wire", "ZeroMQ", "Daemon", "CLinux", "CNetfilter", heap, logging]),
         library("Operator", ["Wire", "ZeroMQ", "Daemon", argumentParser]),

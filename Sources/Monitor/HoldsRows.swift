@@ -1,6 +1,5 @@
 // Stage 1, event -> report: reads all bans of fail2ban's database, a portion at a time, so that fail2ban is not held up.
 
-import GRDB
 import Wire
 
 /// Where a reading of the table `bips` stands. Rows are taken in the order of the primary key, which a new ban does not move: a row that
@@ -15,8 +14,8 @@ struct HoldsReading {
     /// The stream's position then.
     let position: UInt64
     fileprivate(set) var gathering = HoldsGathering()
-    /// The key of the row that was read last, byte for byte: texts may have zeros, or not be UTF-8, and come back as others.
-    fileprivate var last: (id: DatabaseValue, jail: DatabaseValue)?
+    /// The key of the row that was read last, which sorts behind all those before; at first before all.
+    fileprivate var last: (id: [UInt8], jail: [UInt8]) = ([], [])
     fileprivate var database: Witness.Identity?
 
     private let portion: Int
@@ -47,8 +46,8 @@ struct HoldsReading {
 
     /// Reads the next rows.
     mutating func advance(_ witness: Witness, _ jails: ReportedJails) -> Progress {
-        let rows: [Row]
-        switch witness.read({ try HoldsReading.rows($0, after: last, limit: portion) }) {
+        let rows: [BipsRow]
+        switch witness.read({ database throws(SQLiteError) in try HoldsReading.rows(database, after: last, limit: portion) }) {
         case .success(let (found, identity)):
             // Another file: what was read is of the former.
             guard database == nil || database == identity else { return .unavailable(.missing(witness.path ?? "")) }
@@ -56,31 +55,41 @@ struct HoldsReading {
             rows = found
         case .failure(let problem): return .unavailable(problem)
         }
-        for row in rows {
-            guard let ban = try? BanRow(time: row[2], banTime: row[3]) else {
-                return .unavailable(.unreadable(witness.path ?? "", "no numbers in bips"))
-            }
-            last = (row[0], row[1])
+        if let row = rows.last { last = (row.id, row.jail) }
+        for row in rows where row.ban.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) {
             // fail2ban bans any text; what is no address can't travel.
-            guard let jail = String.fromDatabaseValue(row[1]).flatMap({ Jail($0) }), jails.contains(jail),
-                let address = String.fromDatabaseValue(row[0]).flatMap({ Address($0) })
-            else { continue }
-            guard ban.isCurrent(at: madeAt.advanced(byMilliseconds: -1000)) else { continue }
-            gathering.add(Hold(jail: jail, address: address, seen: ban.seen, end: ban.end))
+            guard let jail = Jail(bytes: row.jail.span), jails.contains(jail), let address = Address(bytes: row.id.span) else { continue }
+            gathering.add(Hold(jail: jail, address: address, seen: row.ban.seen, end: row.ban.end))
         }
         return rows.count < portion ? .done : .more
     }
 
     /// Jails that are stopped are read too: fail2ban marks all its jails so when it stops itself, and a stop lifts nothing.
-    private static func rows(_ database: Database, after last: (id: DatabaseValue, jail: DatabaseValue)?, limit: Int) throws -> [Row] {
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT CAST(ip AS BLOB), CAST(jail AS BLOB), timeofban, bantime FROM bips
-                WHERE typeof(ip) = 'text' AND typeof(jail) = 'text' AND (ip, jail) > (CAST(? AS TEXT), CAST(? AS TEXT))
-                ORDER BY ip, jail LIMIT ?
-                """)
-        return try Row.fetchAll(statement, arguments: [last?.id ?? "".databaseValue, last?.jail ?? "".databaseValue, limit])
+    private static func rows(
+        _ database: ReadOnlyDatabase, after last: (id: [UInt8], jail: [UInt8]), limit: Int
+    ) throws(SQLiteError) -> [BipsRow] {
+        let statement = try ReadOnlyStatement(
+            database,
+            """
+            SELECT CAST(ip AS BLOB), CAST(jail AS BLOB), timeofban, bantime FROM bips
+            WHERE typeof(ip) = 'text' AND typeof(jail) = 'text' AND (ip, jail) > (CAST(? AS TEXT), CAST(? AS TEXT))
+            ORDER BY ip, jail LIMIT ?
+            """)
+        try statement.begin([.blob(last.id), .blob(last.jail), .integer(Int64(limit))])
+        var rows: [BipsRow] = []
+        while try statement.next() {
+            let ban = try BanRow(time: statement.integer(2), banTime: statement.integer(3))
+            rows.append(BipsRow(id: statement.bytes(0), jail: statement.bytes(1), ban: ban))
+        }
+        return rows
     }
+}
+
+/// A row with its key byte for byte: texts may have zeros, or not be UTF-8, and would come back as others.
+private struct BipsRow {
+    let id: [UInt8]
+    let jail: [UInt8]
+    let ban: BanRow
 }
 
 extension BanRow {
