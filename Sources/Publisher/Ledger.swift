@@ -223,8 +223,8 @@ struct Ledger {
         return batch
     }
 
-    /// What was sealed is on disk, or all of ``pending`` when nothing was. Returns what must be broadcast, in the order of its numbers.
-    mutating func commit() -> [Event] {
+    /// What was sealed is on disk, or all of ``pending`` when nothing was. Returns it: what it announces must be broadcast.
+    mutating func commit() -> Batch {
         let batch = sealed ?? seal()
         sealed = nil
         positions.keep(batch)
@@ -232,7 +232,7 @@ struct Ledger {
         table.keep()
         holdsDesk.keep()
         protectionReview.keep()
-        return batch.announcements
+        return batch
     }
 
     /// What was sealed could not be written, or ``pending`` when nothing was: neither of the two must have happened.

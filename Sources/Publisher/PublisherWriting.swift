@@ -99,13 +99,13 @@ extension PublisherService {
 
     /// The batch is on disk.
     private mutating func arrive(_ flight: Flight) throws(ZeroMQError) {
-        if let batch = ledger.sealed { desk.note(batch) }
-        let movedEnds = ledger.sealed?.movedEnds ?? []
-        let announcements = ledger.commit()
+        let batch = ledger.commit()
+        let announcements = batch.announcements
+        desk.note(batch)
         try send(flight.answers)
         if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
         broadcaster.add(announcements)
-        try sockets.plain.broadcast(announcements, except: movedEnds)
+        try sockets.plain.broadcast(announcements, except: batch.movedEnds)
         if let upkeep = flight.upkeep { try give(upkeep) }
     }
 

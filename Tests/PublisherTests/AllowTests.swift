@@ -38,7 +38,7 @@ import Wire
         }
     }
 
-    mutating func commit() -> [String] { brief(ledger.commit()) }
+    mutating func commit() -> [String] { brief(ledger.commit().announcements) }
 
     mutating func reviewAll(now: Double = 0) throws -> [String] {
         var announced: [String] = []

@@ -31,7 +31,7 @@ import Wire
     mutating func report(_ events: Event..., stream: String = "s1", from position: UInt64 = 1, now: Double = 100) throws -> [String] {
         let entries = events.enumerated().map { Report.Entry(position: position + UInt64($0.offset), $0.element) }
         _ = ledger.take(Report(stream: stream, now: at(now), entries: entries), from: try host("web1"), term: term, now: at(now))
-        return brief(ledger.commit())
+        return brief(ledger.commit().announcements)
     }
 
     /// Takes a page and compares to the end; what was announced.
@@ -40,7 +40,7 @@ import Wire
         var announced: [String] = []
         while ledger.hasListsToCompare {
             ledger.compareLists(now: at(now), limit: 2)
-            announced += brief(ledger.commit())
+            announced += brief(ledger.commit().announcements)
         }
         return announced.sorted()
     }
@@ -139,7 +139,7 @@ import Wire
         _ = try report(ban("web1", "192.0.2.1", until: 600))
         _ = try ledger.take(page([], madeAt: 5000, now: 100), from: try host("web1"), term: term, now: at(100))
         ledger.compareLists(now: at(100), limit: 10)
-        #expect(ledger.commit().map(\.seen) == [at(100)])
+        #expect(ledger.commit().announcements.map(\.seen) == [at(100)])
     }
 
     @Test mutating func whatIsReportedDuringTheComparisonWins() throws {
@@ -159,7 +159,7 @@ import Wire
         #expect(answer.refused.count == 3 && answer.refused.allSatisfy { $0.position == nil })
         ledger.compareLists(now: at(100), limit: 10)
         #expect(ledger.pending.entries.count == 3 && ledger.pending.entries.allSatisfy { $0.entry.address == nil })
-        #expect(ledger.commit() == [] && ledger.table.heldAddresses == [])
+        #expect(ledger.commit().announcements == [] && ledger.table.heldAddresses == [])
     }
 
     @Test mutating func whatMaxbantimeEndedIsNotRevived() throws {
@@ -257,7 +257,7 @@ import Wire
         var announced: [String] = []
         while ledger.hasListsToCompare {
             ledger.compareLists(now: at(100), limit: 2)
-            announced += brief(ledger.commit())
+            announced += brief(ledger.commit().announcements)
         }
         #expect(
             announced.sorted() == [

@@ -55,7 +55,7 @@ import Wire
                 kills += 1
             default:
                 if let batch = ledger.sealed { try journal.append(batch) }
-                for event in ledger.commit() {
+                for event in ledger.commit().announcements {
                     #expect(event.number == heard + 1)
                     heard += 1
                 }
@@ -108,7 +108,7 @@ import Wire
                 #expect(ledger.position(of: stream) == 0 && ledger.table.records.count == 0 && ledger.nextNumber == 1)
                 #expect(ledger.pending.isEmpty && ledger.sealed == nil)
             } else {
-                #expect(ledger.commit().map(\.number) == [1])
+                #expect(ledger.commit().announcements.map(\.number) == [1])
                 #expect(ledger.committedLastNumber == 1 && ledger.pending.entries.count == 1)
                 ledger.rollBack()
                 #expect(ledger.position(of: stream) == 1 && ledger.table.bannedCount == 1 && ledger.nextNumber == 2)

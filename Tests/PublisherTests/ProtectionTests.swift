@@ -24,7 +24,7 @@ import Wire
         var announced: [String] = []
         while ledger.hasMoreToReview {
             ledger.review(as: try host("hub"), now: at(200), limit: 2)
-            announced += brief(ledger.commit())
+            announced += brief(ledger.commit().announcements)
         }
         return announced.sorted()
     }

@@ -165,7 +165,7 @@ import ZeroMQ
         let (answer, refusal) = ask(frame, tokens: ["s3cret"])
         #expect(answer == "NAK")
         #expect(refusal?.contains(reason) == true, "\(refusal ?? "-")")
-        #expect(ledger.commit() == [])
+        #expect(ledger.commit().announcements == [])
     }
 
     @Test mutating func anOversizedFrameIsNak() {
@@ -174,10 +174,10 @@ import ZeroMQ
 
     @Test mutating func anUnbanIsEchoedButCountsOnlyWhenTheOperatorWantsIt() {
         _ = ask("old1|sshd|Ban|192.0.2.1")
-        #expect(brief(ledger.commit()).count == 1)
+        #expect(brief(ledger.commit().announcements).count == 1)
         #expect(ask("old1|sshd|Unban|192.0.2.1").0 == "old1|sshd|Unban|192.0.2.1")
-        #expect(ledger.commit() == [])
+        #expect(ledger.commit().announcements == [])
         #expect(ask("old1|sshd|Unban|192.0.2.1", unbansCount: true).0 == "old1|sshd|Unban|192.0.2.1")
-        #expect(brief(ledger.commit()).count == 1)
+        #expect(brief(ledger.commit().announcements).count == 1)
     }
 }
