@@ -18,12 +18,20 @@ struct Housekeeping {
     /// The most records or rows at a time: a burst waits behind it.
     static let mostAtATime = TurnLimits.rows
 
+    /// A job, of a size that no request waits for long.
+    enum Upkeep: Sendable {
+        /// A portion of the tables is written.
+        case records(KeptPortion)
+        /// The oldest rows go, see ``Journal/removeRows(before:truth:limit:)``.
+        case removal(before: Timestamp, truth: KeptTruth, limit: Int)
+    }
+
     private var tables: KeptTables
     private let retention: Duration?
     private var retentionDue: ContinuousClock.Instant
     private var notBefore: ContinuousClock.Instant
     /// What of it is being done, one job at a time.
-    private var underWay: JournalWork?
+    private var underWay: Upkeep?
     /// Rows that came while a job was under way, and when the last one came.
     private var rowsMeanwhile = 0
     private var lastRowAt: ContinuousClock.Instant
@@ -42,11 +50,10 @@ struct Housekeeping {
 
     /// When there is something to do though nothing comes in.
     func deadline(changed: Int) -> ContinuousClock.Instant {
+        // What comes of a job wakes the loop up.
+        guard underWay == nil else { return .now + Housekeeping.retentionInterval }
         var next = retention == nil ? ContinuousClock.now + Housekeeping.retentionInterval : retentionDue
-        if underWay != nil {
-            // What comes of it wakes the loop up.
-            return .now + Housekeeping.retentionInterval
-        } else if tables.isWriting {
+        if tables.isWriting {
             next = .now
         } else if let due = tables.deadline(changed: changed) {
             next = min(next, due)
@@ -57,8 +64,8 @@ struct Housekeeping {
     /// Whether a job was given that is not yet done.
     var isUnderWay: Bool { underWay != nil }
 
-    /// What is to be done next, behind the rows of the batch that was just decided; `nil` is nothing now. It must be answered by ``done(_:clock:)`` or
-    /// ``drop()``.
+    /// What is to be done next, behind the rows of the batch that was just decided; `nil` is nothing now. It must be answered by
+    /// ``done(_:clock:)`` or ``drop()``.
     ///
     /// - Parameters:
     ///   - lastRow: the last one on disk, of all that is committed.
@@ -66,7 +73,7 @@ struct Housekeeping {
     ///   - came: how many rows came since the last call; the more come, the more is done at a time, so that it keeps pace.
     mutating func next(
         _ ledger: inout Ledger, lastRow: Int64, sealed: Int = 0, came: Int, now: Timestamp, clock: ContinuousClock.Instant
-    ) -> JournalWork? {
+    ) -> Upkeep? {
         let rows = min(rowsMeanwhile + came, Housekeeping.mostAtATime)
         if came > 0 { lastRowAt = clock }
         guard underWay == nil else {
@@ -91,16 +98,17 @@ struct Housekeeping {
 
     /// The job was done, or failed.
     ///
+    /// - Parameter result: whether there may be more to remove, or what the journal says.
     /// - Throws: what the journal says. What was not written is tried again later.
     mutating func done(_ result: Result<Bool, JournalError>, clock: ContinuousClock.Instant) throws(JournalError) {
-        let work = underWay
+        let job = underWay
         underWay = nil
         do throws(JournalError) {
             let isMore = try result.get()
-            switch work {
+            switch job {
             case .records(let portion): tables.written(portion)
             case .removal: if !isMore { retentionDue = clock + Housekeeping.retentionInterval }
-            case .rows, nil: break
+            case nil: break
             }
         } catch {
             notBefore = clock + Housekeeping.pauseAfterTrouble

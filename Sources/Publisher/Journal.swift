@@ -73,7 +73,9 @@ final class Journal: Sendable {
     }
 
     /// Writes a batch in one transaction. When it returns, the batch is on disk; when it throws, nothing of it is.
-    func append(_ batch: Ledger.Batch, now: Timestamp = .now) throws(JournalError) {
+    ///
+    /// - Parameter now: the publisher's clock, for the streams whose positions changed.
+    func append(_ batch: Ledger.Batch, now: Timestamp) throws(JournalError) {
         var row = lastRow
         try write("write \(batch.entries.count) events") { db in
             var insert = try BulkStatement(
@@ -115,15 +117,5 @@ final class Journal: Sendable {
         } catch {
             throw JournalError(.unusable, "\(what) of \(path)", error)
         }
-    }
-}
-
-extension Journal {
-    /// SQLite's `synchronous` of this connection: 2 is FULL.
-    func synchronousMode() throws -> Int { try database.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? 0 } }
-
-    /// The most pages of 4,096 bytes that the file may have; a write beyond them fails as on a full disk.
-    func limitPages(to count: Int) throws {
-        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 }

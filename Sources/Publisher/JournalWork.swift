@@ -6,11 +6,9 @@ import Wire
 /// Something to be written: by the journal's thread, or by the loop where that is sooner done.
 enum JournalWork: Sendable {
     /// The rows of a batch, for which hosts wait.
-    case rows(Ledger.Batch)
-    /// A portion of the tables.
-    case records(KeptPortion)
-    /// The oldest rows go, see ``Journal/removeRows(before:truth:limit:)``.
-    case removal(before: Timestamp, truth: KeptTruth, limit: Int)
+    case rows(Ledger.Batch, now: Timestamp)
+    /// What nobody waits for.
+    case upkeep(Housekeeping.Upkeep)
 
     /// Does it, on whatever thread this is called.
     func outcome(on journal: Journal) -> JournalOutcome {
@@ -25,9 +23,10 @@ enum JournalWork: Sendable {
 
     private func perform(on journal: Journal) throws(JournalError) -> Bool {
         switch self {
-        case .rows(let batch): try journal.append(batch)
-        case .records(let portion): try journal.keep(portion)
-        case .removal(let cutoff, let truth, let limit): return try journal.removeRows(before: cutoff, truth: truth, limit: limit)
+        case .rows(let batch, let now): try journal.append(batch, now: now)
+        case .upkeep(.records(let portion)): try journal.keep(portion)
+        case .upkeep(.removal(let cutoff, let truth, let limit)):
+            return try journal.removeRows(before: cutoff, truth: truth, limit: limit)
         }
         return false
     }

@@ -20,7 +20,7 @@ extension PublisherService {
         /// What waits for it.
         var answers: Answers
         /// What is written to the journal behind it: the tables may have nothing that the rows have not.
-        var upkeep: JournalWork?
+        var upkeep: Housekeeping.Upkeep?
         var bill: Turnstile.Bill
     }
 
@@ -38,13 +38,13 @@ extension PublisherService {
             try send(answers)
         } else {
             flight = Flight(answers: answers, bill: bill)
-            let work = JournalWork.rows(ledger.seal())
+            let work = JournalWork.rows(ledger.seal(), now: clock.now)
             if rows < TurnLimits.rowsInPlace { try take(work.outcome(on: journal)) } else { try give(work) }
         }
         guard keepsHouse else { return }
         if flight == nil {
             if let upkeep = housekeeping.next(&ledger, lastRow: journal.lastRow, came: rows, now: clock.now, clock: .now) {
-                try give(upkeep)
+                try give(.upkeep(upkeep))
             }
         } else {
             // Nothing was decided since the batch was sealed.
@@ -106,7 +106,7 @@ extension PublisherService {
         if logger.logLevel <= .info { for event in announcements { logger.info("\(event.line)") } }
         broadcaster.add(announcements)
         try sockets.plain.broadcast(announcements, except: batch.movedEnds)
-        if let upkeep = flight.upkeep { try give(upkeep) }
+        if let upkeep = flight.upkeep { try give(.upkeep(upkeep)) }
     }
 
     /// The batch is not on disk, so nothing of it has happened, nor of what was decided on top of it; the error is what to answer.

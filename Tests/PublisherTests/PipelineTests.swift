@@ -136,14 +136,14 @@ import Wire
             return outcomes
         }
         try journal.limitPages(to: 1)
-        try thread.give(.rows(try batch(2000)))
+        try thread.give(.rows(try batch(2000), now: at(0)))
         let failed = try #require(outcomes(1).first)
         #expect(failed.isOfRows && hasFailed(failed.result) && journal.lastRow == 0)
         try journal.limitPages(to: 1_000_000)
         let portion = KeptPortion(truth: KeptTruth(row: 4000, lastNumber: 4000))
-        for _ in 0..<2 { try thread.give(.rows(try batch(2000))) }
-        try thread.give(.records(portion))
-        try thread.give(.removal(before: .latest, truth: try #require(portion.truth), limit: 3000))
+        for _ in 0..<2 { try thread.give(.rows(try batch(2000), now: at(0))) }
+        try thread.give(.upkeep(.records(portion)))
+        try thread.give(.upkeep(.removal(before: .latest, truth: try #require(portion.truth), limit: 3000)))
         let done = outcomes(4)
         #expect(done.map(\.isOfRows) == [true, true, false, false])
         #expect(done.allSatisfy { !hasFailed($0.result) } && journal.lastRow == 4000)

@@ -1,6 +1,7 @@
 // Short spellings for what the tests of the publisher talk about.
 
 import Daemon
+import GRDB
 import Testing
 import Wire
 
@@ -49,7 +50,20 @@ extension Housekeeping {
     mutating func work(
         _ ledger: inout Ledger, _ journal: Journal, rows: Int, now: Timestamp, clock: ContinuousClock.Instant
     ) throws(JournalError) {
-        guard let work = next(&ledger, lastRow: journal.lastRow, came: rows, now: now, clock: clock) else { return }
-        try done(work.outcome(on: journal).result, clock: clock)
+        guard let upkeep = next(&ledger, lastRow: journal.lastRow, came: rows, now: now, clock: clock) else { return }
+        try done(JournalWork.upkeep(upkeep).outcome(on: journal).result, clock: clock)
+    }
+}
+
+extension Journal {
+    /// Writes a batch at the start.
+    func append(_ batch: Ledger.Batch) throws(JournalError) { try append(batch, now: at(0)) }
+
+    /// SQLite's `synchronous` of its connection: 2 is FULL.
+    func synchronousMode() throws -> Int { try database.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? 0 } }
+
+    /// The most pages of 4,096 bytes that the file may have; a write beyond them fails as on a full disk.
+    func limitPages(to count: Int) throws {
+        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 }
