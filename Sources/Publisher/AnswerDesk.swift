@@ -22,7 +22,7 @@ struct AnswerDesk {
 
     /// A new turn of the loop has its own share of work.
     mutating func beginTurn() {
-        historyRows = Int64(TurnLimits.historyRows)
+        historyRows = TurnLimits.historyRows
         questions = TurnLimits.questions
     }
 

@@ -30,9 +30,9 @@ struct BanFilter: Equatable {
 
     /// The bans behind `after` that match, at most `limit`, and the address to go on behind; `nil` when there are no more.
     func page(of table: BanTable, after: Address?, limit: Int) -> (bans: [BanTable.Listed], next: Address?) {
+        if let address { return named(address, table, after: after, limit: limit) }
         var looked = 0
         var bans: [BanTable.Listed] = []
-        if let address { return named(address, table, after: after, limit: limit) }
         var last = after
         while looked < BanFilter.portion {
             let page = table.banned(after: last, limit: limit)
@@ -52,7 +52,8 @@ struct BanFilter: Equatable {
         _ address: Address, _ table: BanTable, after: Address?, limit: Int
     ) -> (bans: [BanTable.Listed], next: Address?) {
         // In key order what is around an address comes before it, the widest first, and what is in it right behind it.
-        let around = (0...address.prefixLength).compactMap { address.widened(to: $0) }.filter { prefix in after.map { $0 < prefix } ?? true
+        let around = (0...address.prefixLength).compactMap { address.widened(to: $0) }.filter { prefix in
+            after.map { $0 < prefix } ?? true
         }
         let inside = table.banned(in: address, after: after, limit: limit)
         let bans = (around + inside).compactMap { table.listed($0) }.filter { $0.end != nil && matches($0) }

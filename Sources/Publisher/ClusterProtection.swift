@@ -13,7 +13,7 @@ final class ClusterProtection {
     private(set) var rules: NeverBan
     private var peers: PeerAddresses
     /// The addresses that `authorized_hosts` names.
-    private var written: [Address] = []
+    private var authorised: [Address] = []
     private let file: StateFile
     private let names: NameResolution
     private let log: Logger
@@ -68,7 +68,7 @@ final class ClusterProtection {
 
     /// Takes over who belongs to the cluster now.
     func take(_ hosts: AuthorizedHosts) {
-        written = hosts.hosts.flatMap(\.addresses)
+        authorised = hosts.hosts.flatMap(\.addresses)
         if peers.keep({ hosts.roles(of: $0) != nil }) { write() }
         protectPeers()
     }
@@ -84,7 +84,7 @@ final class ClusterProtection {
 
     private func protectPeers() {
         var next = rules
-        next.protect(Set(written + peers.all).sorted(), as: .peer)
+        next.protect(Set(authorised + peers.all).sorted(), as: .peer)
         replace(next)
     }
 

@@ -88,8 +88,8 @@ struct Holders {
         began[Int(holder)] = held(by: holder, isHeld: holds)
     }
 
-    /// The places in both without the holders that they begin and end with in common. An event changes one hold, so one at most is left of each, where
-    /// comparing all with all would take a million steps for an address that a thousand hosts hold.
+    /// The places in both without the holders that they begin and end with in common. An event changes one hold, so one at most is left of
+    /// each, where comparing all with all would take a million steps for an address that a thousand hosts hold.
     private static func difference(_ old: Holds, _ new: Holds) -> (gone: Range<Int>, come: Range<Int>) {
         let shorter = min(old.count, new.count)
         var start = 0

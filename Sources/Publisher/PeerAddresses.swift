@@ -1,7 +1,5 @@
 // Stage 2, report -> admission -> journal -> broadcast: where authorised hosts connected from, kept across starts, so that nobody bans them.
 
-import Daemon
-import Glibc
 import Wire
 
 /// The addresses of each host as the publisher saw them, the latest first. A value; ``text`` and ``init(text:)`` keep it in a file.

@@ -6,8 +6,8 @@ import Wire
 /// Counts the connections to one endpoint by peer. ZAP says who asks and from which address, before the connection stands; that it
 /// stands, and that it ends, is told by its descriptor. What meets is the address.
 ///
-/// Of two hosts behind one address that connect in the same moment, each may be counted for the other: as many as before. A value; time and who is
-/// at the other end of a descriptor are parameters.
+/// Of two hosts behind one address that connect in the same moment, each may be counted for the other: as many as before. A value; time and
+/// who is at the other end of a descriptor are parameters.
 struct PeerConnections {
     /// Who is counted for itself.
     enum Peer: Hashable {

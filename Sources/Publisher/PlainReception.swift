@@ -12,8 +12,11 @@ struct PlainReception {
     /// Whether an Unban changes a hold. Old clients send one for every ban when their fail2ban restarts.
     var unbansCount: Bool
 
+    /// The answer to all that is refused.
     static let refusal = Array("NAK".utf8)
 
+    /// Takes what an old client sent.
+    ///
     /// - Parameter isAuthorized: whether a host has a key; an old client may not speak in its name.
     /// - Returns: the answer, and why it is a refusal.
     func answer(

@@ -81,6 +81,7 @@ struct PublisherSockets: ~Copyable {
         _ = try broadcasts.bind(endpoints[1])
     }
 
+    /// Has the loop wait for encrypted connections that begin or end.
     func addConnections(to polled: inout PollSet) {
         requestConnections.add(to: &polled)
         broadcastConnections.add(to: &polled)
@@ -108,6 +109,9 @@ struct PublisherSockets: ~Copyable {
         return socket
     }
 
+    /// The limits of a ROUTER for requests, encrypted or not; to be set before it is bound.
+    ///
+    /// - Parameter largestFrame: bytes of one frame.
     static func limitRequests(_ socket: borrowing Socket, largestFrame: Int64) throws(ZeroMQError) {
         try socket.sendHighWater(answersPerPeer)
         try socket.receiveHighWater(requestsPerPeer)
@@ -115,6 +119,9 @@ struct PublisherSockets: ~Copyable {
         try limitPeers(socket)
     }
 
+    /// The limits of a PUB for broadcasts, in the same way.
+    ///
+    /// - Parameter perSubscriber: frames kept for one that doesn't take them.
     static func limitBroadcasts(_ socket: borrowing Socket, perSubscriber: Int32) throws(ZeroMQError) {
         try socket.sendHighWater(perSubscriber)
         // What a subscriber sends is its subscriptions: short texts.

@@ -19,7 +19,7 @@ enum TurnLimits {
     /// Questions that take more than a page of bans does, a millisecond or two each; who asks more is to ask again (NAK busy).
     static let questions = 32
     /// Rows of the journal that are searched for whoever asks for the history: some 10 ms of work. Who asked in vain asks again.
-    static let historyRows = 40_000
+    static let historyRows: Int64 = 40_000
     /// How long ends that are due wait after the journal could not be written, so that a full disk is not tried in a tight loop.
     static let pauseAfterTrouble: Duration = .seconds(1)
 }
