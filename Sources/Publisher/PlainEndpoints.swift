@@ -59,7 +59,7 @@ struct PlainEndpoints: ~Copyable {
         }
         var broadcasts: Endpoint?
         if let endpoint = settings.plainBroadcasterBind {
-            let socket = try Socket(.plainPublisher, in: context)
+            let socket = try Socket(.publisher, in: context)
             try PublisherSockets.limitBroadcasts(socket, perSubscriber: PlainEndpoints.linesPerClient)
             let served = try Endpoint(socket, at: endpoint.description, in: context)
             names.append(served.name)

@@ -103,7 +103,7 @@ struct PublisherSockets: ~Copyable {
     }
 
     private static func broadcastSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
-        let socket = try Socket(.plainPublisher, in: context)
+        let socket = try Socket(.publisher, in: context)
         try limitBroadcasts(socket, perSubscriber: framesPerSubscriber)
         try socket.curveServer(key, domain: Domain.broadcasts)
         return socket

@@ -11,16 +11,14 @@ public struct Socket: ~Copyable {
         case pair
         /// REQ: a request, then its answer, and so on.
         case request
-        /// REP: the other end of REQ.
-        case reply
         /// ROUTER: many peers; the first frame of each message is the peer's routing id.
         case router
         /// DEALER: requests without waiting for answers.
         case dealer
-        /// XPUB: sends to all subscribers and receives their subscriptions, as `0x01 prefix` and `0x00 prefix`.
-        case publisher
         /// PUB: sends to all subscribers.
-        case plainPublisher
+        case publisher
+        /// XPUB: the same, and receives their subscriptions, as `0x01 prefix` and `0x00 prefix`.
+        case extendedPublisher
         /// SUB: receives what it subscribed to.
         case subscriber
 
@@ -28,11 +26,10 @@ public struct Socket: ~Copyable {
             switch self {
             case .pair: ZMQ_PAIR
             case .request: ZMQ_REQ
-            case .reply: ZMQ_REP
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
-            case .publisher: ZMQ_XPUB
-            case .plainPublisher: ZMQ_PUB
+            case .publisher: ZMQ_PUB
+            case .extendedPublisher: ZMQ_XPUB
             case .subscriber: ZMQ_SUB
             }
         }

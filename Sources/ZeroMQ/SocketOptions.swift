@@ -70,19 +70,6 @@ extension Socket {
     /// Receives the messages whose first frame begins with `prefix`; the empty prefix means all. Acts at once, on all connections.
     public func subscribe(_ prefix: [UInt8]) throws(ZeroMQError) { try setOption(ZMQ_SUBSCRIBE, prefix, "subscribe") }
 
-    /// Takes back one ``subscribe(_:)``.
-    public func unsubscribe(_ prefix: [UInt8]) throws(ZeroMQError) { try setOption(ZMQ_UNSUBSCRIBE, prefix, "unsubscribe") }
-
-    /// REQ: numbers its requests and drops answers to earlier ones.
-    public func requestCorrelate(_ on: Bool = true) throws(ZeroMQError) {
-        try setOption(ZMQ_REQ_CORRELATE, (on ? 1 : 0) as Int32, "request correlation")
-    }
-
-    /// REQ: may send again before an answer came. Wants ``requestCorrelate(_:)``.
-    public func requestRelaxed(_ on: Bool = true) throws(ZeroMQError) {
-        try setOption(ZMQ_REQ_RELAXED, (on ? 1 : 0) as Int32, "relaxed request")
-    }
-
     /// Queues messages only for connections that stand; without one a send would block.
     public func immediate(_ on: Bool = true) throws(ZeroMQError) { try setOption(ZMQ_IMMEDIATE, (on ? 1 : 0) as Int32, "immediate") }
 

@@ -21,7 +21,7 @@ private struct HostilePublisher: ~Copyable {
         let requests = try Socket(.router, in: context)
         try requests.curveServer(key)
         try requests.bind("ipc://\(host.folder("requests"))")
-        let broadcasts = try Socket(.publisher, in: context)
+        let broadcasts = try Socket(.extendedPublisher, in: context)
         try broadcasts.sendHighWater(0)
         try broadcasts.curveServer(key)
         try broadcasts.bind("ipc://\(host.folder("broadcasts"))")

@@ -45,7 +45,7 @@ private struct Publisher: ~Copyable {
     init() throws {
         let (keys, hostKeys, context) = (try KeyPair.generate(), try KeyPair.generate(), try Context())
         let authenticator = try Authenticator(in: context)
-        let socket = try Socket(.publisher, in: context)
+        let socket = try Socket(.extendedPublisher, in: context)
         try socket.sendHighWater(100_000)
         try socket.curveServer(keys.secretKey)
         let requests = try Socket(.router, in: context)

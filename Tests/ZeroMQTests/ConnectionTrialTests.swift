@@ -19,7 +19,7 @@ import ZeroMQ
         let context = try Context()
         let pair = try KeyPair.generate()
         var authenticator = try Authenticator(in: context)
-        let server = try Socket(broadcasts ? .publisher : .router, in: context)
+        let server = try Socket(broadcasts ? .extendedPublisher : .router, in: context)
         var verdict = Authenticator.Verdict.refuse
         if case .curve(let admits) = kind {
             try server.curveServer(pair.secretKey)

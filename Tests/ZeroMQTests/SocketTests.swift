@@ -141,7 +141,7 @@ import ZeroMQ
 
     @Test func aSubscriberGetsItsPrefixesOnlyAndThePublisherSeesHerCome() throws {
         let context = try Context()
-        let publisher = try Socket(.publisher, in: context)
+        let publisher = try Socket(.extendedPublisher, in: context)
         let endpoint = try publisher.bind("tcp://127.0.0.1:0")
         let subscriber = try Socket(.subscriber, in: context)
         try subscriber.subscribe(bytes("web"))
