@@ -130,6 +130,6 @@ final class Protection {
 
     /// Who sends the broadcasts: a host that bans its publisher cuts itself off.
     private static func hosts(_ settings: SubscriberSettings) -> [IgnoreRule] {
-        (settings.publishers + settings.replyServers).compactMap { $0.host.flatMap { IgnoreRule($0) } }
+        (settings.publishers + settings.replyServers).compactMap(\.protectedHost)
     }
 }
