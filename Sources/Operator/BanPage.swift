@@ -1,4 +1,4 @@
-// The operator's command: a page of what is banned or allowed, read from a publisher's JSON and made a table for a terminal.
+// The operator's command: a page of what is banned or allowed, read from a publisher's JSON.
 
 import Daemon
 import Foundation
@@ -48,26 +48,16 @@ struct BanPage {
         if let next, let after, next <= after { throw ServiceError("the publisher's list does not come to an end") }
     }
 
-    var rows: [String] {
-        func left(_ end: Timestamp?, _ never: String) -> String {
-            end.map { BanPage.timeLeft(seconds: max($0.milliseconds(since: now), 0) / 1000) } ?? never
+    /// What `bans --allowed` prints.
+    ///
+    /// - Parameter width: see ``TextTable/text(width:)``.
+    func allowedTable(width: Int?) -> String {
+        guard !allowed.isEmpty else { return "nothing is allowed\n" }
+        var table = TextTable("ADDRESS", "ALLOWED FOR")
+        table.rows = allowed.map { one in
+            [one.address.description, one.end.map { TimeSpan.text(seconds: max($0.milliseconds(since: now), 0) / 1000) } ?? "ever"]
         }
-        let bans = bans.map { ban in
-            BanPage.row(ban.address.description, left(ban.end, "never"), ban.holders.map { "\($0.host)/\($0.jail)" }.joined(separator: " "))
-        }
-        return bans + allowed.map { BanPage.row($0.address.description, left($0.end, "ever")) }
-    }
-
-    static func row(_ address: String, _ end: String, _ holders: String? = nil) -> String {
-        func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(width - text.count, 0)) }
-        return padded(address, 39) + "  " + (holders.map { padded(end, 9) + "  " + $0 } ?? end)
-    }
-
-    /// The two largest units: `6d 3h`, `12m 5s`.
-    static func timeLeft(seconds: Int64) -> String {
-        let units = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")]
-        let parts = units.drop { $0.0 == 0 }.prefix(2).filter { $0.0 > 0 }
-        return parts.isEmpty ? "0s" : parts.map { "\($0.0)\($0.1)" }.joined(separator: " ")
+        return table.text(width: width)
     }
 }
 

@@ -32,11 +32,7 @@ struct BansCommand: OperatorCommand {
     func perform(_ configuration: Configuration) throws -> String {
         var conversation = try Conversation(configuration)
         let page = try pages(&conversation)
-        if allowed {
-            if output.json { return try JSONOutput.line(AllowedOutput(page)) }
-            let rows = page.rows
-            return rows.isEmpty ? "nothing is allowed\n" : ([BanPage.row("ADDRESS", "ALLOWED FOR")] + rows).map { $0 + "\n" }.joined()
-        }
+        if allowed { return output.json ? try JSONOutput.line(AllowedOutput(page)) : page.allowedTable(width: Terminal.width) }
         let status = try conversation.status()
         let shown = BansOutput(page, status)
         return output.json ? try JSONOutput.line(shown) : shown.table(width: Terminal.width)
@@ -84,7 +80,7 @@ struct AllowedOutput: Encodable {
     }
 }
 
-/// What `bans` prints.
+/// What `bans` prints, and with `--json` as it is.
 struct BansOutput: Encodable {
     struct Holder: Encodable {
         var host: String
@@ -128,12 +124,13 @@ struct BansOutput: Encodable {
         }
     }
 
+    /// - Parameter width: see ``TextTable/text(width:)``.
     func table(width: Int?) -> String {
         guard !bans.isEmpty else { return "nothing is banned\n" }
         var table = TextTable("ADDRESS", "ENDS IN", "APPLIED", "HELD BY", dispensable: [2])
         table.rows = bans.map { ban in
             [
-                ban.address, ban.endsIn.map { BanPage.timeLeft(seconds: $0 / 1000) } ?? "never", "\(ban.applied) of \(hosts)",
+                ban.address, ban.endsIn.map { TimeSpan.text(seconds: $0 / 1000) } ?? "never", "\(ban.applied) of \(hosts)",
                 ban.holders.map { "\($0.host)/\($0.jail)" }.joined(separator: " "),
             ]
         }

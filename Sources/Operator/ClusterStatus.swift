@@ -203,7 +203,7 @@ extension ClusterStatus.Host {
     var hasSubscriber: Bool { roles.contains("subscriber") }
 
     /// fail2ban as the subscriber meets it; `nil` where it doesn't enforce by fail2ban.
-    var fail2ban: ClusterStatus.SubscriberReport.Enforcer? { subscriber?.state.enforcers?["fail2ban-client"] }
+    var fail2ban: ClusterStatus.SubscriberReport.Enforcer? { subscriber?.state.enforcers?[SubscriberAction.fail2banClient.rawValue] }
 
     /// The version of both daemons, or of each.
     var versions: [String] {

@@ -68,7 +68,7 @@ extension Verdict {
         if let clock = host.clock, clock.magnitude > Verdict.clockTolerance {
             add(
                 .wrong,
-                "its clock is \(BanPage.timeLeft(seconds: Int64(clamping: clock.magnitude / 1000))) \(clock > 0 ? "ahead" : "behind")",
+                "its clock is \(TimeSpan.text(seconds: Int64(clamping: clock.magnitude / 1000))) \(clock > 0 ? "ahead" : "behind")",
                 "let NTP set it, and the publisher's")
         }
         let others = host.versions.filter { $0 != cluster.publisher.version }
@@ -86,7 +86,7 @@ extension Verdict {
             return
         }
         guard now - at > Verdict.silence else { return }
-        add(.wrong, "the \(daemon) has been silent for \(BanPage.timeLeft(seconds: (now - at) / 1000))", remedy)
+        add(.wrong, "the \(daemon) has been silent for \(TimeSpan.text(seconds: (now - at) / 1000))", remedy)
     }
 
     private mutating func judge(_ state: ClusterStatus.MonitorReport) {
@@ -114,7 +114,7 @@ extension Verdict {
                 isNew ? nil : "see the subscriber's log on \(host)")
         } else if let lag = told.lag, lag.events > 0 {
             let text =
-                "\(lag.events) announcement\(lag.events == 1 ? "" : "s") behind, for \(BanPage.timeLeft(seconds: lag.milliseconds / 1000))"
+                "\(lag.events) announcement\(lag.events == 1 ? "" : "s") behind, for \(TimeSpan.text(seconds: lag.milliseconds / 1000))"
             let isLong = lag.milliseconds > Verdict.longestLag
             add(isLong ? .wrong : .pending, text, isLong ? "see the subscriber's log on \(host)" : nil)
         }
@@ -152,7 +152,7 @@ extension Verdict {
     /// - Parameter now: the publisher's clock.
     init(of publisher: ClusterStatus.Publisher, now: Int64) {
         if let trouble = publisher.journal.trouble {
-            let age = BanPage.timeLeft(seconds: max(now - trouble.at, 0) / 1000)
+            let age = TimeSpan.text(seconds: max(now - trouble.at, 0) / 1000)
             add(
                 .wrong, "the journal could not be written \(age) ago, so nothing is acknowledged: \(trouble.text)",
                 trouble.remedy)

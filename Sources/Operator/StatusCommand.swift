@@ -105,7 +105,7 @@ struct StatusReport: Encodable {
     }
 
     private var publisherLines: [String] {
-        let up = BanPage.timeLeft(seconds: max(now - publisher.started, 0) / 1000)
+        let up = TimeSpan.text(seconds: max(now - publisher.started, 0) / 1000)
         let line = """
             publisher \(publisher.host): \(publisher.role) for \(up), version \(publisher.version), term \(term), \(publisher.bans) banned, \
             \(publisher.allowed) allowed, last announcement \(publisher.number), journal \(ByteCount.text(publisher.journal.bytes))
@@ -116,43 +116,18 @@ struct StatusReport: Encodable {
     private func row(_ host: Host) -> [String] {
         let status = host.status
         func age(_ at: Int64?, _ expected: Bool) -> String {
-            at.map { BanPage.timeLeft(seconds: max(now - $0, 0) / 1000) + " ago" } ?? (expected ? "never" : "-")
+            at.map { TimeSpan.text(seconds: max(now - $0, 0) / 1000) + " ago" } ?? (expected ? "never" : "-")
         }
         let latency = status.subscriber?.state.latency
         let times = [latency?.p50, latency?.p99].compactMap(\.self).map(String.init)
         return [
             status.host, age(status.monitor?.at, status.hasMonitor), age(status.subscriber?.at, status.hasSubscriber),
             status.versions.isEmpty ? "-" : status.versions.joined(separator: " "),
-            status.subscriber?.lag.map { $0.events == 0 ? "0" : "\($0.events), \(BanPage.timeLeft(seconds: $0.milliseconds / 1000))" }
+            status.subscriber?.lag.map { $0.events == 0 ? "0" : "\($0.events), \(TimeSpan.text(seconds: $0.milliseconds / 1000))" }
                 ?? "-",
             status.lastBan?.at.map { age($0, false) } ?? "-", status.fail2ban?.version ?? "-",
             status.clock.map { Milliseconds.signed($0) } ?? "-", times.count == 2 ? times.joined(separator: "/") + " ms" : "-",
             host.verdict.sentence,
         ]
-    }
-}
-
-/// Numbers of bytes for people.
-enum ByteCount {
-    /// `512 B`, `1.4 MB`: thousands, one digit behind the point.
-    static func text(_ bytes: Int64) -> String {
-        guard bytes >= 1000 else { return "\(bytes) B" }
-        var value = bytes
-        var unit = 0
-        let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-        while value >= 1_000_000 {
-            value /= 1000
-            unit += 1
-        }
-        return "\(value / 1000).\(value % 1000 / 100) \(units[unit + 1])"
-    }
-}
-
-/// Differences of clocks for people.
-enum Milliseconds {
-    /// `+0.0 s`, `-3.2 s`.
-    static func signed(_ milliseconds: Int64) -> String {
-        let tenths = milliseconds.magnitude / 100
-        return "\(milliseconds < 0 && tenths > 0 ? "-" : "+")\(tenths / 10).\(tenths % 10) s"
     }
 }

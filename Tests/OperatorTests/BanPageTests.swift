@@ -21,12 +21,14 @@ import Wire
             """
         let page = try page(text)
         #expect(page.now == now && page.next == Address("192.0.2.1"))
-        #expect(page.rows == ["192.0.2.1                                1h         web1/sshd"])
+        let ban = try #require(page.bans.first)
+        #expect(page.bans.count == 1 && ban.address == page.next && ban.end == Timestamp(milliseconds: 1_795_215_600_000))
+        #expect(ban.holders.map { "\($0.host)/\($0.jail)" } == ["web1/sshd"] && ban.holders.allSatisfy { $0.end == nil })
     }
 
     @Test func whatIsAllowedIsReadToo() throws {
         let page = try page(#"{"now":1795212000000,"allowed":[{"address":"192.0.2.1","end":null}]}"#)
-        #expect(page.rows == ["192.0.2.1                                ever"])
+        #expect(page.allowedTable(width: nil) == "ADDRESS    ALLOWED FOR\n192.0.2.1  ever\n")
         #expect(throws: (any Error).self) { try self.page(#"{"now":1,"allowed":[{"address":"\u001b[31m","end":null}]}"#) }
     }
 
@@ -40,8 +42,11 @@ import Wire
 
     @Test("No time is too far away to be shown", arguments: [Int64.min, -1, 0, Int64.max], [Int64.min, -1, 0, Int64.max])
     func noTimeIsTooFarAway(now: Int64, end: Int64) throws {
-        let page = try page(#"{"now":\#(now),"bans":[{"address":"192.0.2.1","end":\#(end),"holders":[]}]}"#)
-        #expect(page.rows[0].hasPrefix("192.0.2.1"))
+        let bans = try page(#"{"now":\#(now),"bans":[{"address":"192.0.2.1","end":\#(end),"holders":[]}]}"#)
+        let status = try wellCluster()
+        #expect(BansOutput(bans, status).table(width: nil).contains("\n192.0.2.1  "))
+        let allowed = try page(#"{"now":\#(now),"allowed":[{"address":"192.0.2.1","end":\#(end)}]}"#)
+        #expect(allowed.allowedTable(width: nil).contains("\n192.0.2.1  "))
     }
 
     @Test("A list whose pages do not go on would have no end", arguments: ["192.0.2.1", "192.0.2.0", "0.0.0.0"])
