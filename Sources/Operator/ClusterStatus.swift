@@ -1,6 +1,7 @@
 // The operator's command: the answer to `QUERY what=status`, with what the daemons told of themselves.
 
 import Daemon
+import Wire
 
 /// Members that this program doesn't know are ignored; those that a daemon of another version lacks are `nil`.
 struct ClusterStatus: Codable, Equatable {
@@ -144,7 +145,7 @@ extension ClusterStatus.Told {
 
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: CodingKeys.self)
-        at = try members.decode(Int64.self, forKey: .at)
+        at = Bounds.time(try members.decode(Int64.self, forKey: .at))
         clock = try members.decode(Int64.self, forKey: .clock)
         lag = try members.decodeIfPresent(ClusterStatus.Lag.self, forKey: .lag)
         do {
@@ -158,9 +159,24 @@ extension ClusterStatus.Told {
 
 /// Bounds of what is told.
 private enum Bounds {
+    /// Milliseconds since the epoch, where the difference of two can't overflow.
+    static func time(_ time: Int64) -> Int64 { Timestamp(milliseconds: time).milliseconds }
     static func text(_ text: String?, _ longest: Int = 400) -> String? { text.map { String($0.prefix(longest)) } }
     static func count(_ count: Int?) -> Int? { count.map { min(max($0, 0), 1_000_000_000) } }
     static func milliseconds(_ time: Int64?) -> Int64? { time.map { min(max($0, 0), 1_000_000_000_000) } }
+}
+
+extension ClusterStatus {
+    /// Brings the publisher's own times into bounds: whatever it says, this program must be able to show it.
+    mutating func bound() {
+        now = Bounds.time(now)
+        publisher.started = Bounds.time(publisher.started)
+        if let trouble = publisher.journal.trouble { publisher.journal.trouble?.at = Bounds.time(trouble.at) }
+        for index in hosts.indices {
+            guard let time = hosts[index].lastBan?.at else { continue }
+            hosts[index].lastBan?.at = Bounds.time(time)
+        }
+    }
 }
 
 extension ClusterStatus.MonitorReport {

@@ -21,14 +21,20 @@ extension Conversation {
 
     /// How the publisher and all hosts are doing.
     mutating func status() throws -> ClusterStatus {
-        var status = try query(["what": "status"], as: ClusterStatus.self)
+        var status = try statusPage(["what": "status"])
         while let next = status.next {
-            let page = try query(["what": "status", "after": next], as: ClusterStatus.self)
+            let page = try statusPage(["what": "status", "after": next])
             if let further = page.next, further <= next { throw ServiceError("the publisher's list of hosts does not come to an end") }
             status.hosts += page.hosts
             status.next = page.next
         }
         return status
+    }
+
+    private mutating func statusPage(_ question: Header) throws -> ClusterStatus {
+        var page = try query(question, as: ClusterStatus.self)
+        page.bound()
+        return page
     }
 }
 

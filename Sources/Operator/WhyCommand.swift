@@ -98,8 +98,9 @@ struct Story: Encodable {
 
     private static func why(_ ban: Standing.Record, _ standing: Standing) -> String {
         let subject = ban.address == standing.address ? "" : ", as part of \(ban.address)"
-        let end = ban.end.map {
-            "until \(Timestamp(milliseconds: $0).utcText), for another \(TimeSpan.text(seconds: max($0 - standing.now, 0) / 1000))"
+        let end = ban.end.map { milliseconds in
+            let (end, now) = (Timestamp(milliseconds: milliseconds), Timestamp(milliseconds: standing.now))
+            return "until \(end.utcText), for another \(TimeSpan.text(seconds: max(end.milliseconds(since: now), 0) / 1000))"
         }
         let holders = ban.holders.map { $0.jail == Jail.cluster.description ? "an operator on \($0.host)" : "\($0.host)/\($0.jail)" }
         return "\(standing.address) is banned\(subject) \(end ?? "for ever"), by \(holders.joined(separator: ", "))"

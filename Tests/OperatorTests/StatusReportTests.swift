@@ -172,6 +172,18 @@ func wellCluster(secondSubscriber: String? = nil) throws -> ClusterStatus {
         #expect(PrometheusText(report).text.contains(#"fail2ban_cluster_host_waiting{host="web2"} 2000000000"#))
     }
 
+    @Test("No time that a publisher tells is too far away to be shown", arguments: [Int64.min, .max], [Int64.min, .max])
+    func noTimeOfAPublisherIsTooFarAway(now: Int64, then: Int64) throws {
+        var status = try wellCluster()
+        (status.now, status.publisher.started) = (now, then)
+        status.publisher.journal.trouble = ClusterStatus.Publisher.Journal.Trouble(at: then, text: "the disk is full", remedy: "make room")
+        status.hosts[0].lastBan?.at = then
+        status.bound()
+        let report = StatusReport(status)
+        #expect(report.table(width: nil).contains("the disk is full"))
+        #expect(PrometheusText(report).text.contains("host_last_ban_time_seconds"))
+    }
+
     @Test func theJSONHasTheStatusAndTheVerdict() throws {
         var status = try wellCluster()
         status.hosts[0].subscriber?.state.refusedCount = 1
