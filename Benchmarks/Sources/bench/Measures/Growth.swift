@@ -1,4 +1,4 @@
-// Measure: how the figures grow with the number of subscribers, bans and monitors; drawn by scripts/bench into docs/.
+// Measure: how the figures grow with the number of subscribers, bans and monitors; drawn by scripts/bench into docs/plots.
 
 import Foundation
 

@@ -28,22 +28,8 @@ extension Measure {
         let subscriber = try cluster.subscriber(of: publisher, enforcing: .nftables)
         defer { subscriber.stop() }
         let elements = try ElementListener()
-        var (ways, trips, syncs): ([Double], [Double], [Double]) = ([], [], [])
-        for round in 0..<10 {
-            let count = bench.pick(short: 30, long: 200)
-            trips += try Limits.roundTrips(count).sorted
-            syncs += try Limits.syncs(count, in: cluster.folder).sorted
-            for number in (round * count)..<((round + 1) * count) {
-                let line = Workload.log(number..<number + 1)
-                let start = ContinuousClock.now
-                try cluster.log(line)
-                try elements.wait(within: .seconds(10))
-                ways.append((ContinuousClock.now - start).milliseconds)
-            }
-        }
-        let limit = Figure.Limit(
-            what: "a round trip of CURVE REQ/REP and an fdatasync", value: Sample(trips).median + Sample(syncs).median)
-        return [Figure("nftables.way", "log line -> element in another host's set", milliseconds: Sample(ways), of: limit)]
+        let lines = try LineTimes(bench.pick(short: 30, long: 200), in: cluster) { try elements.wait(within: .seconds(10)) }
+        return [Figure("nftables.way", "log line -> element in another host's set", milliseconds: lines.ways, of: lines.limit)]
     }
 
     private static func bulk(_ bench: Bench, _ network: NetworkNamespace) throws -> [Figure] {

@@ -9,10 +9,10 @@ extension Measure {
         let count = bench.pick(short: 200_000, long: 1_000_000)
         let scene = try Reporting(bench, monitors: 8)
         try scene.report(count)
-        let idle = try scene.delays(bench, from: count) { _ = try? scene.pause(.seconds(2)) }
+        let idle = try scene.delays(from: count) { usleep(2_000_000) }
         var subscriber: Daemon?
         var took = Duration.zero
-        let delays = try scene.delays(bench, from: count + 100_000) {
+        let delays = try scene.delays(from: count + 100_000) {
             let start = ContinuousClock.now
             subscriber = try scene.cluster.subscriber(of: scene.publisher, ready: "the publisher has ")
             took = .now - start
@@ -49,7 +49,7 @@ extension Measure {
 
 extension Reporting {
     /// Reports one ban after the other, a millisecond apart, while `work` is done. - Returns: how long each answer took.
-    func delays(_ bench: Bench, from number: Int, while work: () throws -> Void) throws -> Sample {
+    func delays(from number: Int, while work: () throws -> Void) throws -> Sample {
         let (cluster, endpoint, end, begun) = (cluster, publisher.requests, Gate(), Gate())
         let reporting = Worker { () throws -> [Duration] in
             var requester = try Requester(cluster.hosts[0], of: cluster, to: endpoint, in: try Context())
@@ -74,6 +74,4 @@ extension Reporting {
         try outcome.get()
         return Sample(times)
     }
-
-    func pause(_ duration: Duration) throws { usleep(UInt32(duration.milliseconds * 1000)) }
 }
