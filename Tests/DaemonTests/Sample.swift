@@ -86,12 +86,7 @@ final class Sample: Sendable {
             .name("env"), arguments: Arguments([program] + arguments), environment: .inherit.updating(overrides),
             output: .string(limit: 1 << 16),
             error: .string(limit: 1 << 16))
-        let status: Int32 =
-            switch result.terminationStatus {
-            case .exited(let code): code
-            case .signaled(let signal): 128 + signal
-            }
-        return Result(status: status, output: result.standardOutput, error: result.standardError)
+        return Result(status: Int32(result.terminationStatus.shellStatus), output: result.standardOutput, error: result.standardError)
     }
 }
 

@@ -122,12 +122,7 @@ struct LoneHost: Sendable {
 func execute(_ words: [String], limit: Int = 1 << 20) async throws -> Outcome {
     let result = try await Subprocess.run(
         .name("env"), arguments: Arguments(words), output: .string(limit: limit), error: .string(limit: limit))
-    let status =
-        switch result.terminationStatus {
-        case .exited(let code): Int(code)
-        case .signaled(let signal): 128 + Int(signal)
-        }
-    return Outcome(status: status, output: result.standardOutput, error: result.standardError)
+    return Outcome(status: result.terminationStatus.shellStatus, output: result.standardOutput, error: result.standardError)
 }
 
 /// Whether there is something under a path.

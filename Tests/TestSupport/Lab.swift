@@ -98,12 +98,7 @@ public struct Lab: Sendable {
         let result = try await run(
             .name("bash"), arguments: Arguments([repository + "/scripts/lab"] + arguments),
             output: .string(limit: 1 << 24), error: .combinedWithOutput)
-        let exitCode =
-            switch result.terminationStatus {
-            case .exited(let code): Int(code)
-            case .signaled(let signal): 128 + Int(signal)
-            }
-        return LabOutput(text: result.standardOutput, exitCode: exitCode)
+        return LabOutput(text: result.standardOutput, exitCode: result.terminationStatus.shellStatus)
     }
 
     private static func environment(_ name: String) -> String? {
@@ -111,10 +106,20 @@ public struct Lab: Sendable {
     }
 }
 
+extension TerminationStatus {
+    /// How a command ended as a shell has it: its exit code; 128 + the signal's number when a signal ended it.
+    public var shellStatus: Int {
+        switch self {
+        case .exited(let code): Int(code)
+        case .signaled(let signal): 128 + Int(signal)
+        }
+    }
+}
+
 /// What a command printed, on both its outputs, and how it ended.
 public struct LabOutput: Sendable, Equatable {
     public let text: String
-    /// Its exit code; 128 + the signal's number when a signal ended it.
+    /// See ``Subprocess/TerminationStatus/shellStatus``.
     public let exitCode: Int
     public var isSuccess: Bool { exitCode == 0 }
 }

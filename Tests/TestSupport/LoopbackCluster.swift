@@ -133,10 +133,7 @@ public struct LoopbackCluster: Sendable {
         let result = try await Subprocess.run(
             .name("env"), arguments: Arguments(["\(Lab.programs)/\(name)"] + arguments), output: .string(limit: 1 << 20),
             error: .combinedWithOutput)
-        switch result.terminationStatus {
-        case .exited(let code): return LabOutput(text: result.standardOutput, exitCode: Int(code))
-        case .signaled(let signal): return LabOutput(text: result.standardOutput, exitCode: 128 + Int(signal))
-        }
+        return LabOutput(text: result.standardOutput, exitCode: result.terminationStatus.shellStatus)
     }
 
     /// Appends lines to the log that the monitor follows, in one write.
