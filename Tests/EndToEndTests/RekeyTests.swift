@@ -10,11 +10,11 @@ import ZeroMQ
 
 /// Says once that it is enough.
 private final class Whistle: Sendable {
-    private let isBlown = Mutex(false)
+    private let isBlown = Atomic(false)
 
-    var isHeard: Bool { isBlown.withLock { $0 } }
+    var isHeard: Bool { isBlown.load(ordering: .acquiring) }
 
-    func blow() { isBlown.withLock { $0 = true } }
+    func blow() { isBlown.store(true, ordering: .releasing) }
 }
 
 @Suite(.needsLab, .serialized) struct RekeyTests {

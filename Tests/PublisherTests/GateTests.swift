@@ -3,7 +3,6 @@
 import Daemon
 import Glibc
 import Logging
-import Synchronization
 import TestSupport
 import Testing
 import Wire
@@ -13,7 +12,7 @@ import ZeroMQ
 
 /// What a gate logged.
 private final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Guarded<[String]>([])
 
     var all: [String] { lines.withLock { $0 } }
 

@@ -3,7 +3,6 @@
 import Daemon
 import Glibc
 import Logging
-import Synchronization
 import Testing
 import Wire
 import ZeroMQ
@@ -20,12 +19,12 @@ private final class Record: Sendable {
         var failure: String?
     }
 
-    let state = Mutex(State())
+    let state = Guarded(State())
     let news: WakeUp
 
     init() throws { news = try WakeUp() }
 
-    func change(_ body: (inout sending State) -> Void) {
+    func change(_ body: (inout State) -> Void) {
         state.withLock { body(&$0) }
         news.signal()
     }
