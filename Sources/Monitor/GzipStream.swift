@@ -3,7 +3,8 @@
 import CZlib
 import Glibc
 
-/// Decompresses an open file forwards only. Takes about 120 KiB whatever the file's size; a reader can go back within the last piece it got.
+/// Decompresses an open file forwards only. Takes about 120 KiB whatever the file's size; a reader can go back within the last piece it
+/// got.
 final class GzipStream {
     enum Ending {
         case complete

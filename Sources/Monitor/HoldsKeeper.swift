@@ -1,4 +1,5 @@
-// Stage 1, event -> report: makes the complete list of what this host holds, from the database or else from fail2ban itself, beside the loop.
+// Stage 1, event -> report: makes the complete list of what this host holds, from the database or else from fail2ban itself, beside the
+// loop.
 
 import Daemon
 import Logging

@@ -2,8 +2,8 @@
 
 import Wire
 
-/// When a list is due: on a new stream, after a gap in the log, when the host's clock was set, when the publisher's term is another one, and
-/// once an hour.
+/// When a list is due: on a new stream, after a gap in the log, when the host's clock was set, when the publisher's term is another one,
+/// and once an hour.
 ///
 /// It is made when the reporter is idle, so that what the log says of the same bans has been sent before; it waits for that only a
 /// little. None is begun before the publisher has answered something, since a list that waits gets old.
@@ -56,8 +56,8 @@ public struct HoldsSchedule: Sendable {
         due = min(due, max(now, earliest))
     }
 
-    /// The host's clock was set. The publisher has put what it was told before on its own clock by one that may have been wrong, and fail2ban
-    /// ends its bans by the one that is now; so each of them may have another end. A list that is being made has times of both.
+    /// The host's clock was set. The publisher has put what it was told before on its own clock by one that may have been wrong, and
+    /// fail2ban ends its bans by the one that is now; so each of them may have another end. A list that is being made has times of both.
     public mutating func clockSet(now: Instant) {
         if isUnderWay {
             isUnderWay = false

@@ -290,7 +290,8 @@ public struct Reporter {
         if isIdle { acknowledged = taken }
     }
 
-    /// To go on with after a restart. Complete when no line is taken that the witness was not asked about: ``question(now:)`` and its answer.
+    /// To go on with after a restart. Complete when no line is taken that the witness was not asked about: ``question(now:)`` and its
+    /// answer.
     public var savedState: SavedState {
         SavedState(
             lines: decided.all,

@@ -68,8 +68,8 @@ enum RotatedLogs {
         return Array(entries.sorted(by: isOlder).suffix(limit))
     }
 
-    /// Whether a rotation can have given the name: `base`, a dot or dash, and at least a digit or a known ending behind it. `old`, `save` and
-    /// the like may be anybody's copies; what a rotation makes has a number or a date.
+    /// Whether a rotation can have given the name: `base`, a dot or dash, and at least a digit or a known ending behind it. `old`, `save`
+    /// and the like may be anybody's copies; what a rotation makes has a number or a date.
     static func isRotated(_ name: String, _ base: String) -> Bool {
         guard name.hasPrefix(base), !base.isEmpty else { return false }
         let suffix = (stem(name) ?? name).dropFirst(base.count)

@@ -132,7 +132,8 @@ struct ClusterStatus: Codable, Equatable {
     var next: String?
 }
 
-/// What a daemon tells of itself. Whoever has a host's key can tell anything, which must neither hide the other hosts nor stop this program.
+/// What a daemon tells of itself. Whoever has a host's key can tell anything, which must neither hide the other hosts nor stop this
+/// program.
 protocol ToldState: Codable, Equatable {
     /// Nothing is known.
     init()

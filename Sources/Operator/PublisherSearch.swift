@@ -55,8 +55,8 @@ struct PublisherSearch {
 
     private func reach(_ endpoint: String, as kind: Socket.Kind, within limit: Duration) throws -> Reach {
         var reach = Reach.unreachable
-        // A server that has another key hangs up each time; one that is just binding its endpoints anew, or is so busy that its refusal comes
-        // late, may do so once.
+        // A server that has another key hangs up each time; one that is just binding its endpoints anew, or is so busy that its refusal
+        // comes late, may do so once.
         for _ in 0..<PublisherSearch.hangUps {
             reach = try tryOnce(endpoint, as: kind, by: ContinuousClock.now + limit)
             guard reach == .tried(.otherServer) else { break }

@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: how much one host may report, so that one that was taken over can't drown the others.
+// Stage 2, report -> admission -> journal -> broadcast: how much one host may report, so that one that was taken over can't drown the
+// others.
 
 import Wire
 

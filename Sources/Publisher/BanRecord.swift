@@ -14,7 +14,8 @@ struct Hold: Equatable {
     init(holder: UInt32, end: Int64, seen: Int64) { (self.holder, self.end, self.seen) = (holder, end, seen) }
 }
 
-/// The holds and the orders on one address, and what of them was announced. There may be millions: what few have takes no room in the others.
+/// The holds and the orders on one address, and what of them was announced. There may be millions: what few have takes no room in the
+/// others.
 struct BanRecord: Equatable {
     var holds = Holds()
     /// The end that was announced; `Int64.min` is none.

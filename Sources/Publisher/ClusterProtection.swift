@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: what no host can make the cluster ban, kept true while names, hosts and addresses change.
+// Stage 2, report -> admission -> journal -> broadcast: what no host can make the cluster ban, kept true while names, hosts and addresses
+// change.
 
 import Daemon
 import Logging

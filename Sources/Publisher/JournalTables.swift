@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: the tables of what the journal's rows amount to, so that a start need not replay all of them.
+// Stage 2, report -> admission -> journal -> broadcast: the tables of what the journal's rows amount to, so that a start need not replay
+// all of them.
 
 import GRDB
 import Wire

@@ -78,7 +78,8 @@ struct KeptTables {
     /// The next portion of the pass under way. It is the same again until ``written(_:)``, but for what changed meanwhile.
     ///
     /// - Parameters:
-    ///   - lastRow: the row of the last change that is in the table. Only what is on disk may be written, so the portion must come behind it.
+    ///   - lastRow: the row of the last change that is in the table. Only what is on disk may be written, so the portion must come behind
+    ///     it.
     ///   - limit: addresses in it, at least 1.
     func nextPortion(of table: BanTable, lastRow: Int64, limit: Int) -> KeptPortion {
         guard let passTruth else { return KeptPortion() }

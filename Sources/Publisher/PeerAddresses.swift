@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: where authorised hosts connected from, kept across starts, so that nobody bans them.
+// Stage 2, report -> admission -> journal -> broadcast: where authorised hosts connected from, kept across starts, so that nobody bans
+// them.
 
 import Wire
 

@@ -7,8 +7,8 @@ struct ProtectionReview {
     private var addresses: [Address]
     private var looked = 0
     private var kept = 0
-    /// Whether more became protected since it began. It goes on to its end first: a host that comes from ever new addresses must not keep it
-    /// at its beginning.
+    /// Whether more became protected since it began. It goes on to its end first: a host that comes from ever new addresses must not keep
+    /// it at its beginning.
     var isDueAgain = false
 
     init(_ addresses: [Address] = []) { self.addresses = addresses }

@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: fail2ban-publisher as a program, what it checks before it starts and how it is made.
+// Stage 2, report -> admission -> journal -> broadcast: fail2ban-publisher as a program, what it checks before it starts and how it is
+// made.
 
 public import ArgumentParser
 import Daemon

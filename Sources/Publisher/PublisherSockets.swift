@@ -94,7 +94,8 @@ struct PublisherSockets: ~Copyable {
         try plain.takeConnections { work($0, Domain.plain) }
     }
 
-    /// The ROUTER for requests, as a standby has it too; not bound yet. An ``ZeroMQ/Authenticator`` of the same context must be there already.
+    /// The ROUTER for requests, as a standby has it too; not bound yet. An ``ZeroMQ/Authenticator`` of the same context must be there
+    /// already.
     static func requestSocket(in context: Context, key: SecretKey) throws(ZeroMQError) -> Socket {
         let requests = try Socket(.router, in: context)
         try limitRequests(requests, largestFrame: largestFrame)

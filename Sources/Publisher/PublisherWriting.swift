@@ -5,8 +5,8 @@ import Logging
 import Wire
 import ZeroMQ
 
-/// A large batch is written by the journal's thread, while the loop decides the next one on top of it: one is on its way at most. What waits
-/// for a batch goes out when it is on disk. When it can't be written, both have not happened.
+/// A large batch is written by the journal's thread, while the loop decides the next one on top of it: one is on its way at most. What
+/// waits for a batch goes out when it is on disk. When it can't be written, both have not happened.
 extension PublisherService {
     /// Answers that go out when all that was decided before them is on disk.
     struct Answers {

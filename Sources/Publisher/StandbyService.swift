@@ -5,8 +5,8 @@ import Logging
 import Wire
 import ZeroMQ
 
-/// A publisher that waits to be promoted. It admits the cluster's keys to its endpoint for requests and sends them on to the next publisher;
-/// it opens no journal, so a backup can be put in its place meanwhile, begins no term, and takes in nothing.
+/// A publisher that waits to be promoted. It admits the cluster's keys to its endpoint for requests and sends them on to the next
+/// publisher; it opens no journal, so a backup can be put in its place meanwhile, begins no term, and takes in nothing.
 ///
 /// The endpoint for broadcasts is not bound: nothing that a subscriber could take for a publisher's word can come from here. Subscribers,
 /// which connect to all publishers, try it again every two seconds at most, and have it two seconds after the promotion.

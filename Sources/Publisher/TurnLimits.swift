@@ -1,4 +1,5 @@
-// Stage 2, report -> admission -> journal -> broadcast: how much of each kind of work one turn of the loop does, so that none stops the others.
+// Stage 2, report -> admission -> journal -> broadcast: how much of each kind of work one turn of the loop does, so that none stops the
+// others.
 
 /// What is left waits for the next turn, which comes at once.
 enum TurnLimits {

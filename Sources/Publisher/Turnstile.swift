@@ -1,12 +1,13 @@
-// Stage 2, report -> admission -> journal -> broadcast: how much of the loop's time one host may have, so that a flood keeps no other waiting.
+// Stage 2, report -> admission -> journal -> broadcast: how much of the loop's time one host may have, so that a flood keeps no other
+// waiting.
 
 import Wire
 
 /// Lets each host's requests through, up to a share of each turn of the loop. Who sends more without waiting for answers is asked to wait
 /// (`NAK busy`) seven times as long as its share took, before anything of its requests is parsed: it gets an eighth of the time at most.
 ///
-/// A host that awaits each answer, as every daemon and command does, has a few requests under way and never reaches that. A value; time is a
-/// parameter.
+/// A host that awaits each answer, as every daemon and command does, has a few requests under way and never reaches that. A value; time is
+/// a parameter.
 struct Turnstile {
     /// What one host may cost in a turn, in bytes: some milliseconds of work.
     static let share = 64 * 1024

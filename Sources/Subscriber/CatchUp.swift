@@ -1,18 +1,19 @@
-// Stage 3, reception: when the publisher is asked for what is missing, and how its answers and the broadcasts become one sequence without a hole.
+// Stage 3, reception: when the publisher is asked for what is missing, and how its answers and the broadcasts become one sequence without a
+// hole.
 
 import Wire
 
 /// Puts broadcasts and answers to `SYNC` into one order. A value without clock or socket.
 ///
-/// It begins with a question, and asks again whenever a broadcast or a beat shows that something is missing. Meanwhile broadcasts are kept, and
-/// taken up when the answers have come as far; so reception never stops, and each announcement is applied once and in order.
+/// It begins with a question, and asks again whenever a broadcast or a beat shows that something is missing. Meanwhile broadcasts are kept,
+/// and taken up when the answers have come as far; so reception never stops, and each announcement is applied once and in order.
 public struct CatchUp: Sendable {
     /// What is to be done, in this order.
     public enum Step: Sendable, Equatable {
         /// Apply these announcements; times are on a publisher's clock that shows `now`.
         case apply([Event], now: Timestamp)
-        /// These are all bans there are. What else is wanted isn't banned any more; `isCertain` says whether that is so, or the publisher is
-        /// one that may lack what the hosts are about to tell it.
+        /// These are all bans there are. What else is wanted isn't banned any more; `isCertain` says whether that is so, or the publisher
+        /// is one that may lack what the hosts are about to tell it.
         case adopt([Event], now: Timestamp, isCertain: Bool)
         /// Ask the publisher.
         case ask(SyncRequest)
@@ -121,7 +122,8 @@ public struct CatchUp: Sendable {
         var steps: [Step] = []
         for (index, broadcast) in waiting.enumerated() {
             guard let position, broadcast.term == position.term, broadcast.first <= position.last + 1 else {
-                // One of another term is passed over: of a term before it is over, and of a later one the next beat tells. Behind a hole, what follows is kept for the next answer.
+                // One of another term is passed over: of a term before it is over, and of a later one the next beat tells. Behind a hole,
+                // what follows is kept for the next answer.
                 guard broadcast.term == position?.term else { continue }
                 buffer = Array(waiting[index...])
                 return steps + [ask()]

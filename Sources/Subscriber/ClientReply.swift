@@ -61,7 +61,8 @@ extension ClientReply {
 }
 
 extension ClientReply {
-    /// The wall clock in this process's time zone, as if it were UTC, in seconds since the epoch: fail2ban prints local times without a zone.
+    /// The wall clock in this process's time zone, as if it were UTC, in seconds since the epoch: fail2ban prints local times without a
+    /// zone.
     static func localNow() -> Int64 {
         var now = time(nil)
         var parts = tm()

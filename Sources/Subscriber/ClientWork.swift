@@ -3,8 +3,8 @@
 import Daemon
 import Wire
 
-/// What waits to be told: bans before unbans, in calls of a size that fits, each address once. The wanted set decides at the last moment what
-/// is still true of it.
+/// What waits to be told: bans before unbans, in calls of a size that fits, each address once. The wanted set decides at the last moment
+/// what is still true of it.
 struct ClientWork: Sendable {
     /// A flood of bans lets an unban through after so many calls, 3 s at most by ``ChunkSize/target``.
     static let mostBansInARow = 10

@@ -6,9 +6,10 @@ import Wire
 /// The command of `execcommand` with its tags.
 ///
 /// In each word behind the program, these are replaced: `<action>` by `Ban` or `Unban`, `<address>` by the canonical address or prefix,
-/// `<host>` and `<jail>` by where the ban was found, `<end>` by the Unix time in seconds at which the ban ends by the publisher's clock, and
-/// `<seconds>` by the whole seconds until then, rounded up, 0 for a ban without an end and for an Unban. What is not known is `-`: host, jail
-/// and end of an Unban because the ban's time came. A command without any tag gets the action and the address as two more arguments.
+/// `<host>` and `<jail>` by where the ban was found, `<end>` by the Unix time in seconds at which the ban ends by the publisher's clock,
+/// and `<seconds>` by the whole seconds until then, rounded up, 0 for a ban without an end and for an Unban. What is not known is `-`:
+/// host, jail and end of an Unban because the ban's time came. A command without any tag gets the action and the address as two more
+/// arguments.
 struct ExecCommand: Hashable, Sendable {
     /// What is told about one address.
     struct Subject: Hashable, Sendable {

@@ -5,8 +5,8 @@ import Wire
 
 /// A file with one line: the term and the number up to which everything was applied.
 ///
-/// After a start the subscriber wants all bans anyway; the place tells the publisher, and so this host, whether what fail2ban still bans and
-/// the publisher doesn't know is over for certain. Losing the file costs ten minutes of doubt and nothing else.
+/// After a start the subscriber wants all bans anyway; the place tells the publisher, and so this host, whether what fail2ban still bans
+/// and the publisher doesn't know is over for certain. Losing the file costs ten minutes of doubt and nothing else.
 struct FollowedPlace {
     private let file: StateFile
 

@@ -41,8 +41,8 @@ struct LatencyHistogram: Sendable, Equatable {
 
 /// Measures from a detected ban's log line to its being applied here, over the last hour or two.
 ///
-/// The time up to the broadcast is the publisher's to tell, on its own clock; from its arrival on a monotonic clock measures. What lies between,
-/// the broadcast's way through the network, is in neither.
+/// The time up to the broadcast is the publisher's to tell, on its own clock; from its arrival on a monotonic clock measures. What lies
+/// between, the broadcast's way through the network, is in neither.
 struct LatencyMeter: Sendable {
     /// Announced bans that are not applied yet; of more, some are not measured.
     static let mostOpen = 10_000

@@ -9,7 +9,8 @@ import ZeroMQ
 ///
 /// fail2ban itself does not look at ignoreip when it is told to ban (facts: banip bypasses it), so that this is the last door.
 final class Protection {
-    /// How often the host's own addresses are looked up again, which takes some 0.1 ms. They change by DHCP and by IPv6's temporary addresses.
+    /// How often the host's own addresses are looked up again, which takes some 0.1 ms. They change by DHCP and by IPv6's temporary
+    /// addresses.
     static let interval: Duration = .seconds(60)
     /// How old the list of root's logins may be when a ban comes: looking them up takes some milliseconds.
     static let loginsAge: Duration = .seconds(1)

@@ -1,7 +1,7 @@
 // Stage 3, reception: notices that no broadcast comes, and says when a new connection is due.
 
-/// The publisher sends a beat each second. When none comes, the connection may be one that only looks alive, as after a cut cable, and libzmq
-/// cannot tell; so another one is made, with growing, jittered pauses.
+/// The publisher sends a beat each second. When none comes, the connection may be one that only looks alive, as after a cut cable, and
+/// libzmq cannot tell; so another one is made, with growing, jittered pauses.
 struct SilenceWatch: Sendable {
     enum Action: Hashable, Sendable {
         case none

@@ -75,8 +75,8 @@ enum SubscriberCheck {
         ]
     }
 
-    /// Asks fail2ban for its version and for what the jail bans. What may be so because fail2ban has not started yet does not keep the daemon
-    /// from starting: it retries.
+    /// Asks fail2ban for its version and for what the jail bans. What may be so because fail2ban has not started yet does not keep the
+    /// daemon from starting: it retries.
     static func client(_ program: [String], _ jail: Jail) -> [Finding] {
         let name = program.joined(separator: " ")
         do throws(SystemError) {

@@ -1,4 +1,5 @@
-// Stage 3, broadcast -> wanted set -> enforcement: the one loop that carries broadcasts to the wanted set, and its changes to the enforcers.
+// Stage 3, broadcast -> wanted set -> enforcement: the one loop that carries broadcasts to the wanted set, and its changes to the
+// enforcers.
 
 import Daemon
 import Logging

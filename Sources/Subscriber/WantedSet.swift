@@ -16,8 +16,8 @@ public struct WantedSet: Sendable {
             case banned
             /// It is wanted as before; it was announced again, and its end may be another one.
             case moved
-            /// It is not wanted any more, or was announced as lifted and never wanted here, which an enforcer must look at all the same: the
-            /// ban may be older than this process.
+            /// It is not wanted any more, or was announced as lifted and never wanted here, which an enforcer must look at all the same:
+            /// the ban may be older than this process.
             case lifted
         }
 
@@ -41,8 +41,8 @@ public struct WantedSet: Sendable {
         case unchanged
     }
 
-    /// How long a ban that reached its end waits for the publisher to say so, whose announcement names host and jail. Default 1 s, many times
-    /// the way of a broadcast, and short beside any ban.
+    /// How long a ban that reached its end waits for the publisher to say so, whose announcement names host and jail. Default 1 s, many
+    /// times the way of a broadcast, and short beside any ban.
     static let grace: Duration = .seconds(1)
 
     /// How long what a snapshot lacks stays when the publisher's term is unknown: it may have lost its journal, and the hosts' monitors are
@@ -135,8 +135,8 @@ public struct WantedSet: Sendable {
     /// Whether something is wanted only because it isn't certain that it is over.
     public var hasDoubted: Bool { doubted.contains { wanted[$0] != nil } }
 
-    /// Takes over that there are no other bans than these: what else is wanted is lifted, or ends within ``doubt`` if that isn't certain. What
-    /// is doubted already keeps its time: a publisher that may have lost its journal is no surer of it when it is asked again.
+    /// Takes over that there are no other bans than these: what else is wanted is lifted, or ends within ``doubt`` if that isn't certain.
+    /// What is doubted already keeps its time: a publisher that may have lost its journal is no surer of it when it is asked again.
     public mutating func withdrawAll(except bans: Set<Address>, isCertain: Bool, now: ContinuousClock.Instant) -> [Change] {
         if let complete = completeFrom, complete <= now { doubted = [] }
         completeFrom = isCertain ? max(completeFrom ?? now, now) : now + WantedSet.doubt
@@ -157,8 +157,8 @@ public struct WantedSet: Sendable {
         return changes
     }
 
-    /// Removes what ended. Looks at `limit` ends a call, so that a million at one time do not stop the loop; call again while ``nextExpiry``
-    /// is over.
+    /// Removes what ended. Looks at `limit` ends a call, so that a million at one time do not stop the loop; call again while
+    /// ``nextExpiry`` is over.
     public mutating func expire(now: ContinuousClock.Instant, limit: Int) -> [Change] {
         let due = milliseconds(now) - WantedSet.grace.milliseconds
         var changes: [Change] = []

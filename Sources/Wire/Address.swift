@@ -83,7 +83,8 @@ public struct Address: Hashable, Sendable {
         family == other.family && other.widened(to: prefixLength) == self
     }
 
-    /// The IPv4 addresses that hosts behind a translator see as this one: those of `64:ff9b::/96` (RFC 6052, 2.1); `nil` when there are none.
+    /// The IPv4 addresses that hosts behind a translator see as this one: those of `64:ff9b::/96` (RFC 6052, 2.1); `nil` when there are
+    /// none.
     public var translatedIPv4: Address? {
         guard family == .ipv6, prefixLength >= 96 else { return contains(Address.translated) ? Address(ipv4: 0, prefixLength: 0) : nil }
         guard Address.translated.contains(self) else { return nil }

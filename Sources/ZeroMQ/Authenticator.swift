@@ -44,7 +44,8 @@ public struct Authenticator: ~Copyable {
     /// - Throws: `EADDRINUSE` when the context has one already.
     public init(in context: Context) throws(ZeroMQError) {
         let socket = try Socket(.router, in: context)
-        // An answer that cannot be delivered would leave a connection hanging, so there is no limit; libzmq has one question per connection.
+        // An answer that cannot be delivered would leave a connection hanging, so there is no limit; libzmq has one question per
+        // connection.
         try socket.sendHighWater(0)
         try socket.receiveHighWater(0)
         try socket.bind("inproc://zeromq.zap.01")

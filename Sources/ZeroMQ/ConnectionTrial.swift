@@ -16,8 +16,8 @@ public struct ConnectionTrial: ~Copyable {
 
     private let socket: Socket
     private let events: SocketEvents
-    /// Whether something accepted the connection. A server that does not admit our key says nothing (see ``Authenticator/Verdict/refuse``), and
-    /// lets go of the connection only when the time for a handshake is over.
+    /// Whether something accepted the connection. A server that does not admit our key says nothing (see ``Authenticator/Verdict/refuse``),
+    /// and lets go of the connection only when the time for a handshake is over.
     public private(set) var isConnected = false
 
     private static let kinds =

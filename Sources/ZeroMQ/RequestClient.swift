@@ -2,7 +2,8 @@
 
 /// One request at a time to one of several endpoints, the next one after each failure; with the next keys when all have failed.
 ///
-/// It repeats for ever, so what it sends must be safe to arrive twice. A late answer to an earlier try cannot arrive: its connection is closed.
+/// It repeats for ever, so what it sends must be safe to arrive twice. A late answer to an earlier try cannot arrive: its connection is
+/// closed.
 public struct RequestClient: ~Copyable {
     /// Bounds of the connection; the answer's frames are bounded by ``Socket/defaultMaximumFrames``.
     public struct Limits: Sendable {

@@ -2,7 +2,8 @@
 
 /// How long a request waits and pauses.
 public struct RetryTiming: Equatable, Sendable {
-    /// How long an answer is waited for. Default 2.5 s: a publisher that is up answers within milliseconds, a TCP packet lost twice takes 1.4 s.
+    /// How long an answer is waited for. Default 2.5 s: a publisher that is up answers within milliseconds, a TCP packet lost twice takes
+    /// 1.4 s.
     public var answerTimeout: Duration
     /// The pause after the first failure; it doubles with each round of all endpoints that follows. Default 100 ms.
     public var firstPause: Duration
@@ -47,7 +48,8 @@ public struct RetrySchedule: Equatable, Sendable {
     private var endpoint = 0
     /// How often the last endpoint was followed by the first. Who has several keys tries others in each round.
     public private(set) var rounds = 0
-    /// Failures of this request in a row; the pause doubles with each round of all endpoints. One of an endpoint that is asked again is a round.
+    /// Failures of this request in a row; the pause doubles with each round of all endpoints. One of an endpoint that is asked again is a
+    /// round.
     private var failures = 0
 
     /// - Parameter endpoints: How many there are to choose from, 1 or more.

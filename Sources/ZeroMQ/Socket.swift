@@ -44,8 +44,8 @@ public struct Socket: ~Copyable {
 
     /// A socket with IPv6 on (which includes IPv4).
     ///
-    /// - Parameter linger: Milliseconds that unsent messages are kept after closing; 0 drops them, -1 keeps them for ever, which can keep the
-    ///   process from ending.
+    /// - Parameter linger: Milliseconds that unsent messages are kept after closing; 0 drops them, -1 keeps them for ever, which can keep
+    ///   the process from ending.
     public init(_ kind: Kind, in context: Context, linger: Int32 = 0) throws(ZeroMQError) {
         guard let handle = zmq_socket(context.handle, kind.number) else { throw .last("make a \(kind) socket") }
         let socket = Socket(handle, context)

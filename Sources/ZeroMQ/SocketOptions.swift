@@ -14,7 +14,8 @@ extension Socket {
     /// Encryption adds 33 bytes to each frame, which count too.
     public func maximumMessageSize(_ bytes: Int64) throws(ZeroMQError) { try setOption(ZMQ_MAXMSGSIZE, bytes, "maximum message size") }
 
-    /// Sends a ZMTP ping at each interval, and drops the connection when nothing has come for the timeout; the peer, told by the ping, does so too.
+    /// Sends a ZMTP ping at each interval, and drops the connection when nothing has come for the timeout; the peer, told by the ping, does
+    /// so too.
     ///
     /// - Parameters:
     ///   - interval: Each one wakes the I/O thread: 15 s keeps an idle process quiet.

@@ -46,7 +46,8 @@ import ZeroMQ
                 try append(0..<count, to: cluster)
                 let peaks = try await peaks(processes) { fail2ban.bannedCount == count }
                 print("\(count) bans in \(ContinuousClock.now - start): monitor, publisher, subscriber in MiB: \(before), at most \(peaks)")
-                // The bans themselves: 1 KiB each in the publisher, half of it in the others. A debug build and libzmq's arenas have their part.
+                // The bans themselves: 1 KiB each in the publisher, half of it in the others. A debug build and libzmq's arenas have their
+                // part.
                 let thousands = count / 1000
                 #expect(peaks[0] < 100 || Sanitizer.takesMemory, "the monitor")
                 #expect(peaks[1] < 150 + thousands * 2 || Sanitizer.takesMemory, "the publisher")

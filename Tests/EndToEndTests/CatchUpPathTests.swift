@@ -27,7 +27,8 @@ import Testing
             try await lab.startDaemons()
             try await lab.host(2).loginFailure(from: "203.0.113.1", "203.0.113.2")
             try await eventually("two bans everywhere") { try await everyHost(of: lab, enforces: ["203.0.113.1", "203.0.113.2"]) }
-            // A new host follows for certain when two lists of its fail2ban agree; before, it keeps for ten minutes what is lifted meanwhile.
+            // A new host follows for certain when two lists of its fail2ban agree; before, it keeps for ten minutes what is lifted
+            // meanwhile.
             try await eventually("web3 remembers its place") { !lab.host(3).file("state/subscriber.term").isEmpty }
             try await lab.host(3).stop()
             #expect(try await lab.host(3).banned() == ["203.0.113.1", "203.0.113.2"], "bans stay in place")

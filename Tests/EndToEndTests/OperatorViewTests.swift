@@ -1,4 +1,5 @@
-// What an operator sees of a real cluster: status, why, history, bans and watch, from the line in a log to the host that refuses the address.
+// What an operator sees of a real cluster: status, why, history, bans and watch, from the line in a log to the host that refuses the
+// address.
 
 import Foundation
 import Glibc

@@ -7,7 +7,8 @@ import Testing
 import Wire
 import ZeroMQ
 
-/// Publisher, monitor and subscriber (`dry-run`) of a ``LoopbackCluster``, with the plain endpoints, and a key of a host that has every role.
+/// Publisher, monitor and subscriber (`dry-run`) of a ``LoopbackCluster``, with the plain endpoints, and a key of a host that has every
+/// role.
 struct WatchedCluster: Sendable {
     let cluster: LoopbackCluster
     /// The key of the host `mole`.

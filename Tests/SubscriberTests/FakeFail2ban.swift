@@ -1,4 +1,5 @@
-// A model of a fail2ban server as far as a jail's bans go, after the experiments with 1.0.2; and a dialogue that talks to it without waiting.
+// A model of a fail2ban server as far as a jail's bans go, after the experiments with 1.0.2; and a dialogue that talks to it without
+// waiting.
 
 import Daemon
 import TestSupport

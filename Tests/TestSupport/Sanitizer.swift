@@ -10,7 +10,8 @@ public enum Sanitizer {
     /// Every byte has some of the sanitizer's own beside it, and AddressSanitizer keeps what was freed for some time.
     public static var takesMemory: Bool { isPresent }
 
-    /// Each access to memory takes several times as long in code with instruments, and not in libraries without, so that no ratio holds either.
+    /// Each access to memory takes several times as long in code with instruments, and not in libraries without, so that no ratio holds
+    /// either.
     public static var takesTime: Bool { isPresent }
 
     /// It and libfaketime both take the place of clock_gettime(3), and wait for one another before the program begins.

@@ -5,8 +5,8 @@ import ZeroMQ
 
 /// A SUB socket, encrypted, connected to every publisher of the configuration; of several, one broadcasts and the others stand by.
 public struct BroadcastSource: ~Copyable {
-    /// Frames that libzmq keeps for us while the loop is busy, of at most 64 KiB each, so 64 MiB at most. When they are full it reads no more
-    /// from the connection; then the publisher's own mark fills up, it drops frames for this host, and the numbers show the gap.
+    /// Frames that libzmq keeps for us while the loop is busy, of at most 64 KiB each, so 64 MiB at most. When they are full it reads no
+    /// more from the connection; then the publisher's own mark fills up, it drops frames for this host, and the numbers show the gap.
     static let receiveHighWater: Int32 = 1000
 
     private let context: Context

@@ -35,7 +35,8 @@ public struct PidFile: ~Copyable {
                 }
                 switch PidFile.holder(of: file) {
                 case .nobody:
-                    // Whoever may read a file may lock it against writers. A daemon that was killed leaves one; the next one needs not share it.
+                    // Whoever may read a file may lock it against writers. A daemon that was killed leaves one; the next one needs not
+                    // share it.
                     if PidFile.isLockedByReaders(file), PidFile.isStillNamed(path, file) { unlink(path) }
                     continue
                 case let holder: throw PidFileError(path, .held(holder))

@@ -118,7 +118,8 @@ struct IniFile {
     }
 }
 
-/// What is shown of a line that can't be read: its first word, if something follows. That may be a secret, and so may a word that stands alone.
+/// What is shown of a line that can't be read: its first word, if something follows. That may be a secret, and so may a word that stands
+/// alone.
 private func beginning(of text: String) -> String {
     let word = text.prefix { !" \t=:".contains($0) }
     return word.isEmpty || word.endIndex == text.endIndex ? "the line" : "`\(word)`"

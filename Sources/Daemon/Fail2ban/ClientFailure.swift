@@ -1,4 +1,5 @@
-// What the daemons share: what went wrong with a command of fail2ban-client. All its failures end with the same exit code, so the text tells.
+// What the daemons share: what went wrong with a command of fail2ban-client. All its failures end with the same exit code, so the text
+// tells.
 
 /// Why a command was not carried out.
 public enum ClientFailure: Error, Hashable, Sendable {

@@ -3,8 +3,8 @@
 import Glibc
 import Wire
 
-/// Text made safe for one line of a log or a terminal: whoever can put text into a message must not be able to end the line, forge the next one,
-/// or drive the terminal that shows it.
+/// Text made safe for one line of a log or a terminal: whoever can put text into a message must not be able to end the line, forge the next
+/// one, or drive the terminal that shows it.
 public enum LogText {
     /// Longer messages are cut, so that no line of ours fills a disk.
     static let longest = 8192

@@ -1,4 +1,5 @@
-// What the daemons share: names of ignoreip and of publishers turned into addresses, on a thread of their own, since a name server may hang.
+// What the daemons share: names of ignoreip and of publishers turned into addresses, on a thread of their own, since a name server may
+// hang.
 
 import Glibc
 public import Wire

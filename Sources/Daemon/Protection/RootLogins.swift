@@ -9,8 +9,8 @@ import Wire
 /// Before the login it is `sshd: root [priv]` or `sshd: unknown [net]`, whoever connects, and counts for nothing. A user other than
 /// root can't have a process like it.
 public enum RootLogins {
-    /// Where they come from, as far as the processes are in this one's pid and network namespace. Without root's rights it is empty: others'
-    /// descriptors can't be read.
+    /// Where they come from, as far as the processes are in this one's pid and network namespace. Without root's rights it is empty:
+    /// others' descriptors can't be read.
     ///
     /// - Parameter proc: the proc(5) file system.
     /// - Throws: when that can't be listed.

@@ -1,4 +1,5 @@
-// Stage 3, enforcement: netlink messages: those sent are written through libmnl in memory of our own, those received are read without trusting
+// Stage 3, enforcement: netlink messages: those sent are written through libmnl in memory of our own, those received are read without
+// trusting
 // a length in them.
 
 import CNetfilter

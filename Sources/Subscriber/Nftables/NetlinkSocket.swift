@@ -32,8 +32,8 @@ struct NetlinkSocket: ~Copyable, @unchecked Sendable {
 
     deinit { mnl_socket_close(handle) }
 
-    /// Gives the socket room for `bytes` on the way to the kernel and back, beyond the system's limit (socket(7), SO_SNDBUFFORCE). Where the
-    /// container may not exceed that, it gets as much as the limit allows.
+    /// Gives the socket room for `bytes` on the way to the kernel and back, beyond the system's limit (socket(7), SO_SNDBUFFORCE). Where
+    /// the container may not exceed that, it gets as much as the limit allows.
     func reserve(sending: Int32 = 0, receiving: Int32 = 0) throws(SystemError) {
         for (option, bounded, bytes) in [(SO_SNDBUFFORCE, SO_SNDBUF, sending), (SO_RCVBUFFORCE, SO_RCVBUF, receiving)] where bytes > 0 {
             let attempt = "give a netlink socket room for \(bytes) bytes"

@@ -114,8 +114,8 @@ struct NftablesComparison: Sendable {
         }
     }
 
-    /// Whether so many that seem to lack, or were told twice, may come from what changed meanwhile: an address that was announced, or one that
-    /// the kernel passed over for one that was written, since it finds its place in a hash set again by counting.
+    /// Whether so many that seem to lack, or were told twice, may come from what changed meanwhile: an address that was announced, or one
+    /// that the kernel passed over for one that was written, since it finds its place in a hash set again by counting.
     func explains(lacking: Int) -> Bool { abs(lacking) <= announced + written }
 
     /// Whether so many that had another end, or were too many, may be those of which something was announced meanwhile.

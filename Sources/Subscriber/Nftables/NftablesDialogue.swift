@@ -14,8 +14,8 @@ import Wire
 struct NftablesDialogue: Sendable {
     /// Between a comparison that found something and the next.
     static let confirmation: Duration = .seconds(5)
-    /// Comparisons in a row in which wanted addresses seem to lack, before all are told again: one is not enough, since the kernel passes over
-    /// some while it enlarges a hash set or clears away what ended; more, when it may be by what changed meanwhile.
+    /// Comparisons in a row in which wanted addresses seem to lack, before all are told again: one is not enough, since the kernel passes
+    /// over some while it enlarges a hash set or clears away what ended; more, when it may be by what changed meanwhile.
     static let doubts = (few: 1, many: 3)
     /// The pause when a person must do something first.
     static let slowPause: Duration = .seconds(30)

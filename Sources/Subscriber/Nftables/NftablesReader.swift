@@ -30,8 +30,8 @@ final class NftablesReader: Sendable {
     /// million elements a part takes 50 ms.
     static let pageTime: Duration = .milliseconds(20)
 
-    /// The socket of the dump that is under way. Each has its own: the kernel does one at a time on a socket, and one that is given up would
-    /// have to be read to its end, which takes most of a minute for a million elements.
+    /// The socket of the dump that is under way. Each has its own: the kernel does one at a time on a socket, and one that is given up
+    /// would have to be read to its end, which takes most of a minute for a million elements.
     private let dump = Guarded<NetlinkSocket?>(nil)
 
     /// - Throws: ENOENT when there is no such set.

@@ -1,4 +1,5 @@
-// Stage 3, enforcement: overlapping and nested prefixes with different ends as ranges that don't overlap, and how those become others. Values.
+// Stage 3, enforcement: overlapping and nested prefixes with different ends as ranges that don't overlap, and how those become others.
+// Values.
 
 import HeapModule
 import Wire

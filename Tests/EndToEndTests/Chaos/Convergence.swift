@@ -48,9 +48,9 @@ extension ChaosCluster {
     /// Looks at all hosts until each agrees with the oracle, and records an issue for one that doesn't in time.
     ///
     /// After a restore from a backup, a subscriber keeps for ten minutes what the publisher lacks (`WantedSet.doubt`): it can't know
-    /// whether that was lifted while the publisher didn't listen, or is what the backup lacks and a monitor will tell again. While that lasts
-    /// the subscriber does not remember a place in the publisher's present term, which is how it is told here. Such a host may have too
-    /// much when the time is over, of what was banned once; it is counted in the report. It may never lack anything.
+    /// whether that was lifted while the publisher didn't listen, or is what the backup lacks and a monitor will tell again. While that
+    /// lasts the subscriber does not remember a place in the publisher's present term, which is how it is told here. Such a host may have
+    /// too much when the time is over, of what was banned once; it is counted in the report. It may never lack anything.
     ///
     /// In time is 10 seconds, and what fail2ban itself takes for what it had to ban and to lift. It is
     /// waited longer, to tell whether a host is late or wrong.

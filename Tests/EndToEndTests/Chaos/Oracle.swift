@@ -27,8 +27,8 @@ struct Oracle: Sendable {
         var doubtfulLifts = 0
         /// Whether the hold was lifted and not banned again.
         var isLifted = false
-        /// From when on the host's complete list may lack it since it has ended there by itself. For the publisher it may end later, where a
-        /// clock was wrong or the report came late; then the list ends it as lifted.
+        /// From when on the host's complete list may lack it since it has ended there by itself. For the publisher it may end later, where
+        /// a clock was wrong or the report came late; then the list ends it as lifted.
         var lacked: Int64?
     }
 

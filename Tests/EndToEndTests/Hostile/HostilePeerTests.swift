@@ -13,8 +13,8 @@ private enum HostileSettings {
 }
 
 @Suite(.serialized) struct HostilePeerTests {
-    /// Bytes that the publisher may have allocated more than before: the moles' 5,000 holds each at 1 KiB, what its bounded queues take, and
-    /// what the allocator keeps. It does not depend on the number of messages.
+    /// Bytes that the publisher may have allocated more than before: the moles' 5,000 holds each at 1 KiB, what its bounded queues take,
+    /// and what the allocator keeps. It does not depend on the number of messages.
     private static let mostGrowth = 64 << 20
     /// Bytes of the log: what peers cause is said at a bounded rate.
     private static let longestLog = 4 << 20

@@ -7,8 +7,8 @@ import Wire
 import ZeroMQ
 
 @Suite(.serialized) struct SlowPeerTests {
-    /// How long an honest host may wait for an acknowledgement while peers are slow: half of a second is far more than a disk's sync on a busy
-    /// machine, and far less than any timeout.
+    /// How long an honest host may wait for an acknowledgement while peers are slow: half of a second is far more than a disk's sync on a
+    /// busy machine, and far less than any timeout.
     private static let mostWait = Duration.milliseconds(500)
     /// Connections that are held: the 10,000 of a flood where this process and the publisher may have as many.
     private static let connections: Int = {

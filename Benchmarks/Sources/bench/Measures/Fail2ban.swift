@@ -91,7 +91,8 @@ private struct LabHost {
         try Command.run((client + " " + words).split(separator: " ").map(String.init), input: input)
     }
 
-    /// Has fail2ban do without us what the subscriber has it do, all by one client, and fifty addresses in a command as the subscriber at most.
+    /// Has fail2ban do without us what the subscriber has it do, all by one client, and fifty addresses in a command as the subscriber at
+    /// most.
     func ask(_ action: Event.Action, _ numbers: Range<Int>) throws {
         let commands = stride(from: numbers.lowerBound, to: numbers.upperBound, by: 50).map { start in
             let addresses = (start..<min(start + 50, numbers.upperBound)).compactMap { Workload.address($0)?.description }

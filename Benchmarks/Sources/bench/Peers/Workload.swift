@@ -5,8 +5,8 @@ import Wire
 
 /// Different addresses in no order, as attackers come, and nothing that may not be banned.
 enum Workload {
-    /// The address of a number below 2^29: within 64.0.0.0/3, of which no part is special. Multiplied by an odd number, modulo a power of two,
-    /// different numbers stay different.
+    /// The address of a number below 2^29: within 64.0.0.0/3, of which no part is special. Multiplied by an odd number, modulo a power of
+    /// two, different numbers stay different.
     static func bits(_ number: Int) -> UInt32 { 0x4000_0000 | UInt32(truncatingIfNeeded: number &* 2_654_435_761) & 0x1fff_ffff }
 
     static func address(_ number: Int) -> Address? { Address(ipv4: bits(number)) }
