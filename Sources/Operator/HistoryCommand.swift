@@ -12,13 +12,6 @@ struct HistoryCommand: OperatorCommand {
             The newest events of the publisher's journal that match all options, the oldest of them first. They are kept for `retention` (90d).
             """)
 
-    enum Kind: String, ExpressibleByArgument, CaseIterable {
-        case ban
-        case unban
-        case refused
-        case order
-    }
-
     @Argument(help: "Only what is about this address or prefix, or one that has an address in common with it.", transform: addressArgument)
     var address: Address?
     @Option(help: "Only of this jail.", transform: jailArgument)
@@ -26,7 +19,7 @@ struct HistoryCommand: OperatorCommand {
     @Option(help: "Only of this host.", transform: hostArgument)
     var host: Hostname?
     @Option(help: "Only bans, what was lifted or ended (unban), what was refused, or operators' orders.")
-    var kind: Kind?
+    var kind: HistoryKind?
     @Option(help: ArgumentHelp("Only from then on: 1h, 7d, 2026-11-21 or '2026-11-21 08:00' (local time).", valueName: "time"))
     var since: Moment?
     @Option(help: ArgumentHelp("Only up to then.", valueName: "time"))
@@ -94,3 +87,5 @@ func jailArgument(_ text: String) throws -> Jail {
     guard let jail = Jail(text) else { throw ValidationError("`\(text)` is not the name of a jail.") }
     return jail
 }
+
+extension HistoryKind: ExpressibleByArgument {}

@@ -12,7 +12,7 @@ enum AddressPage {
 
     static func json(_ address: Address, term: Term, ledger: Ledger, now: Timestamp) -> JSONText {
         let table = ledger.table
-        let around = (0...address.prefixLength).reversed().compactMap { address.widened(to: $0) }
+        let around = address.prefixes.reversed()
         let inside = address.isSingle ? [] : table.banned(in: address, limit: mostInside)
         var json = JSONText()
         json.set("address", address.description)

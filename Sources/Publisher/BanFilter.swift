@@ -52,9 +52,7 @@ struct BanFilter: Equatable {
         _ address: Address, _ table: BanTable, after: Address?, limit: Int
     ) -> (bans: [BanTable.Listed], next: Address?) {
         // In key order what is around an address comes before it, the widest first, and what is in it right behind it.
-        let around = (0...address.prefixLength).compactMap { address.widened(to: $0) }.filter { prefix in
-            after.map { $0 < prefix } ?? true
-        }
+        let around = address.prefixes.filter { prefix in after.map { $0 < prefix } ?? true }
         let inside = table.banned(in: address, after: after, limit: limit)
         let bans = (around + inside).compactMap { table.listed($0) }.filter { $0.end != nil && matches($0) }
         return (bans, inside.count == limit ? inside.last : nil)

@@ -83,7 +83,7 @@ extension BanTable {
 
     /// Whether a prefix is held that contains the address and more.
     func isHeld(around address: Address) -> Bool {
-        (0..<address.prefixLength).contains { length in address.widened(to: length).map { isHeld($0) } ?? false }
+        address.prefixes.dropLast().contains { isHeld($0) }
     }
 
     /// Everything that the host holds, in no order; not what plain clients hold in its name.

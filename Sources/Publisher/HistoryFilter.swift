@@ -5,24 +5,12 @@ import Wire
 
 /// What `QUERY what=history` asks for. Everything that is given must be so of a row.
 struct HistoryFilter: Equatable {
-    /// What a row says that happened.
-    enum Kind: String, CaseIterable {
-        /// A host's ban, or an operator's.
-        case ban
-        /// What a host or an operator lifted, and what came to its end.
-        case unban
-        /// What was refused, by which rule.
-        case refused
-        /// What operators ordered.
-        case order
-    }
-
     /// Rows about an address that has something in common with it: of an address, also those about prefixes around it; of a prefix, also
     /// those about what is in it.
     var address: Address?
     var jail: Jail?
     var host: Hostname?
-    var kind: Kind?
+    var kind: HistoryKind?
     /// Taken in then or later.
     var since: Timestamp?
     /// Taken in then or before.
@@ -34,7 +22,8 @@ struct HistoryFilter: Equatable {
         address = try header.askedAddress("address")
         jail = try header.askedJail("jail")
         host = try header.askedHost("host")
-        kind = try header.asked("kind", "one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))", Kind.init(rawValue:))
+        let kinds = HistoryKind.allCases.map(\.rawValue).joined(separator: ", ")
+        kind = try header.asked("kind", "one of \(kinds)", HistoryKind.init(rawValue:))
         since = try header.askedTime("since")
         until = try header.askedTime("until")
     }
@@ -52,7 +41,7 @@ struct HistoryFilter: Equatable {
         }
         if let address {
             if address.isSingle {
-                let around = (0...address.prefixLength).compactMap { address.widened(to: $0)?.description }
+                let around = address.prefixes.map(\.description)
                 sql += " AND address IN (\(around.map { _ in "?" }.joined(separator: ",")))"
                 arguments += around
             } else {

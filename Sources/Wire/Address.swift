@@ -78,6 +78,9 @@ public struct Address: Hashable, Sendable {
         return Address(high: high, low: low, family: family, prefixLength: prefixLength)
     }
 
+    /// All prefixes that contain it, the widest first; it is the last of them itself.
+    public var prefixes: [Address] { (0...prefixLength).compactMap { widened(to: $0) } }
+
     /// Whether every address in `other` is in this one too. An address contains itself.
     public func contains(_ other: Address) -> Bool {
         family == other.family && other.widened(to: prefixLength) == self

@@ -66,6 +66,13 @@ import Wire
         }
     }
 
+    @Test func itsPrefixesAreAllThatContainItTheWidestFirst() throws {
+        let address = try #require(Address("192.0.2.128/26"))
+        #expect(address.prefixes.count == 27 && address.prefixes.first?.prefixLength == 0 && address.prefixes.last == address)
+        #expect(address.prefixes == address.prefixes.sorted() && address.prefixes.allSatisfy { $0.contains(address) })
+        #expect(try #require(Address("2001:db8::1")).prefixes.count == 129)
+    }
+
     @Test func theFirstAddressOfAPrefixIsItsOwn() {
         forRandomCases(5_000) { random in
             let address = random.address()
