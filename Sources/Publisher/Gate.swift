@@ -91,13 +91,19 @@ struct Gate {
     }
 
     /// A connection begins or ends.
-    mutating func note(_ event: ConnectionWatch.Event, domain: String) {
+    ///
+    /// - Parameter socket: tells the sockets of a domain apart.
+    mutating func note(_ event: ConnectionWatch.Event, domain: String, socket: Int = 0) {
         switch event {
-        case .admitted(let descriptor):
-            connections[domain, default: PeerConnections()].begin(descriptor, otherEnd: PeerEndpoint(descriptor: descriptor))
-        case .ended(let descriptor): connections[domain]?.end(descriptor)
+        case .accepted(let descriptor):
+            let connection = PeerConnections.Connection(socket: socket, descriptor: descriptor)
+            connections[domain, default: PeerConnections()].begin(connection, otherEnd: PeerEndpoint(descriptor: descriptor))
+        case .ended(let descriptor): connections[domain]?.end(PeerConnections.Connection(socket: socket, descriptor: descriptor))
         }
     }
+
+    /// All that began and ended before the last ``verdict(_:)`` was noted.
+    mutating func settleConnections() { for domain in connections.keys { connections[domain]?.settle() } }
 
     /// Connections that receive broadcasts, for the pace of frames.
     var subscribers: Int { connections[PublisherSockets.Domain.broadcasts]?.count ?? 0 }

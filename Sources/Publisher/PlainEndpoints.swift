@@ -83,9 +83,11 @@ struct PlainEndpoints: ~Copyable {
     }
 
     /// Tells of each connection that began or ended since this was last called.
-    func takeConnections(_ work: (ConnectionWatch.Event) -> Void) throws(ZeroMQError) {
-        while let event = try requests?.nextEvent() { work(event) }
-        while let event = try broadcasts?.nextEvent() { work(event) }
+    ///
+    /// - Parameter work: gets the socket's number too: one uses a descriptor that the other had, and which was first is not told.
+    func takeConnections(_ work: (ConnectionWatch.Event, _ socket: Int) -> Void) throws(ZeroMQError) {
+        while let event = try requests?.nextEvent() { work(event, 0) }
+        while let event = try broadcasts?.nextEvent() { work(event, 1) }
     }
 
     func receive() throws(ZeroMQError) -> Delivery? { try requests?.receive() }

@@ -184,7 +184,8 @@ struct PublisherService: ~Copyable {
         // A copy, since the authenticator and the gate are both this value's.
         var gate = gate
         defer { self.gate = gate }
-        try sockets.takeConnections { gate.note($0, domain: $1) }
+        try sockets.takeConnections { gate.note($0, domain: $1, socket: $2) }
+        gate.settleConnections()
         try authenticator.answerWaiting { gate.verdict($0) }
     }
 

@@ -88,10 +88,10 @@ struct PublisherSockets: ~Copyable {
     }
 
     /// Tells of each connection that began or ended since this was last called.
-    func takeConnections(_ work: (ConnectionWatch.Event, _ domain: String) -> Void) throws(ZeroMQError) {
-        while let event = try requestConnections.next() { work(event, Domain.requests) }
-        while let event = try broadcastConnections.next() { work(event, Domain.broadcasts) }
-        try plain.takeConnections { work($0, Domain.plain) }
+    func takeConnections(_ work: (ConnectionWatch.Event, _ domain: String, _ socket: Int) -> Void) throws(ZeroMQError) {
+        while let event = try requestConnections.next() { work(event, Domain.requests, 0) }
+        while let event = try broadcastConnections.next() { work(event, Domain.broadcasts, 0) }
+        try plain.takeConnections { work($0, Domain.plain, $1) }
     }
 
     /// The ROUTER for requests, as a standby has it too; not bound yet. An ``ZeroMQ/Authenticator`` of the same context must be there

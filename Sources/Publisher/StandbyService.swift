@@ -26,6 +26,8 @@ struct StandbyService: ~Copyable {
     private let keys: KeyDirectory
     private var key: SecretKey
     private var requests: Socket
+    /// Its connections. Made before it is bound, so that none is missed.
+    private var connections: ConnectionWatch
     /// Where it listens.
     private let endpoint: String
     private var polled = PollSet()
@@ -39,6 +41,7 @@ struct StandbyService: ~Copyable {
         let context = try Context()
         let authenticator = try Authenticator(in: context)
         let requests = try PublisherSockets.requestSocket(in: context, key: key)
+        let connections = try ConnectionWatch(of: requests, in: context)
         let endpoint = try requests.bind(settings.replyBind.description)
         self.context = context
         self.keys = keys
@@ -47,6 +50,7 @@ struct StandbyService: ~Copyable {
         self.gate = gate
         self.authenticator = authenticator
         self.requests = requests
+        self.connections = connections
         self.logger = logger
         logger.notice("standing by at \(endpoint); 'fail2ban-publisher promote' makes it the active publisher")
     }
@@ -58,6 +62,7 @@ struct StandbyService: ~Copyable {
             polled.removeAll()
             authenticator.add(to: &polled)
             polled.add(requests)
+            connections.add(to: &polled)
             let signal = polled.add(descriptor: lifecycle.signals.descriptor)
             try polled.wait(until: nil)
             try admitConnections()
@@ -90,6 +95,8 @@ struct StandbyService: ~Copyable {
             key = newKey
             try requests.unbind(endpoint)
             requests = try PublisherSockets.requestSocket(in: context, key: key)
+            connections = try ConnectionWatch(of: requests, in: context)
+            gate.forgetConnections()
             _ = try requests.bind(endpoint)
         }
         return next
@@ -99,6 +106,8 @@ struct StandbyService: ~Copyable {
         // A copy, since the authenticator and the gate are both this value's.
         var gate = gate
         defer { self.gate = gate }
+        while let event = try connections.next() { gate.note(event, domain: PublisherSockets.Domain.requests) }
+        gate.settleConnections()
         try authenticator.answerWaiting { gate.verdict($0) }
         // Only who is active protects those that connect.
         _ = gate.takeConnected()

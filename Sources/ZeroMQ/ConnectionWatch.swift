@@ -2,12 +2,14 @@
 
 import CZeroMQ
 
-/// Sees the connections of a socket begin and end. It replaces any other monitor of the socket, and another one it.
+/// Sees the connections of a socket that listens begin and end. It replaces any other monitor of the socket, and another one it.
+///
+/// That a peer was admitted is not among it: libzmq says then only that somebody was (ZMQ_EVENT_HANDSHAKE_SUCCEEDED, whose value is 0).
 public struct ConnectionWatch: ~Copyable {
     /// A connection, by its descriptor in this process.
     public enum Event: Equatable, Sendable {
-        /// Its peer was admitted.
-        case admitted(descriptor: Int32)
+        /// It was accepted; nothing is known of its peer yet.
+        case accepted(descriptor: Int32)
         /// It ended; its descriptor may mean another one from now on.
         case ended(descriptor: Int32)
     }
@@ -15,7 +17,7 @@ public struct ConnectionWatch: ~Copyable {
     private let events: SocketEvents
 
     public init(of socket: borrowing Socket, in context: Context) throws(ZeroMQError) {
-        events = try SocketEvents(of: socket, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, in: context)
+        events = try SocketEvents(of: socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, in: context)
     }
 
     /// Makes the loop wake up when there is one.
@@ -25,7 +27,7 @@ public struct ConnectionWatch: ~Copyable {
     public func next() throws(ZeroMQError) -> Event? {
         while let (kind, descriptor) = try events.next() {
             switch kind {
-            case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return .admitted(descriptor: descriptor)
+            case ZMQ_EVENT_ACCEPTED: return .accepted(descriptor: descriptor)
             case ZMQ_EVENT_DISCONNECTED: return .ended(descriptor: descriptor)
             default: continue
             }

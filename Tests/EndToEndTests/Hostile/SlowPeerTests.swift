@@ -143,6 +143,21 @@ import ZeroMQ
         }
     }
 
+    /// An old client makes a connection for each event. What ended is not counted, however it ended.
+    @Test func oldClientsThatComeAndGoAreNotKeptOut() async throws {
+        try await LoopbackCluster.with(plain: true) { cluster in
+            for number in 0..<600 {
+                let connection = try RawConnection(cluster.endpoints[number % 2 == 0 ? 2 : 3])
+                connection.send(RawConnection.greeting("NULL"))
+                // Every third ends between the question whether it is admitted and its end of the handshake.
+                if number % 3 > 0 {
+                    connection.send(RawConnection.ready(number % 2 == 0 ? "REQ" : "SUB"))
+                    try #require(connection.isAdmitted, "connection \(number) is refused")
+                }
+            }
+        }
+    }
+
     @Test func peersThatNeverReadTheirAnswersCostLittle() async throws {
         try await LoopbackCluster.with { cluster in
             let mole = try await cluster.authorize("mole")
