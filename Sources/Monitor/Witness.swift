@@ -13,12 +13,14 @@ public final class Witness {
     struct Identity: Equatable {
         var device: UInt
         var inode: UInt
+        var isPipe: Bool
 
         init?(path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }
             device = UInt(status.st_dev)
             inode = UInt(status.st_ino)
+            isPipe = status.st_mode & S_IFMT == S_IFIFO
         }
     }
 
@@ -46,6 +48,11 @@ public final class Witness {
             let code = errno
             connection = nil
             return .failure(code == ENOENT ? .missing(path) : .unreadable(path, String(cString: strerror(code))))
+        }
+        // SQLite would wait until somebody writes to it, and the loop with it.
+        guard !identity.isPipe else {
+            connection = nil
+            return .failure(.unreadable(path, "it is a pipe"))
         }
         do throws(SQLiteError) {
             let found = try opened(path, identity).read(look)

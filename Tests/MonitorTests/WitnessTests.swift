@@ -148,6 +148,13 @@ import Wire
                 == .unavailable(.unreadable(path, "run the monitor as root or with CAP_DAC_READ_SEARCH")))
     }
 
+    @Test func aPipeIsUnavailableAndNotWaitedFor() throws {
+        let folder = try LogFolder()
+        let path = folder.folder + "/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        #expect(Witness(path: path).answer(WitnessQuestion(holds: [])) == .unavailable(.unreadable(path, "it is a pipe")))
+    }
+
     @Test func whatIsUnavailableIsNotKeptOpen() throws {
         let folder = try LogFolder()
         folder.append(String(repeating: "no database ", count: 1000))
