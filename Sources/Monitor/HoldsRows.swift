@@ -49,8 +49,8 @@ struct HoldsReading {
         let rows: [BipsRow]
         switch witness.read({ database throws(SQLiteError) in try HoldsReading.rows(database, after: last, limit: portion) }) {
         case .success(let (found, identity)):
-            // Another file: what was read is of the former.
-            guard database == nil || database == identity else { return .unavailable(.missing(witness.path ?? "")) }
+            // Another file: what was read is of the former. Or nobody can tell which one.
+            guard let identity, database == nil || database == identity else { return .unavailable(.missing(witness.path ?? "")) }
             database = identity
             rows = found
         case .failure(let problem): return .unavailable(problem)

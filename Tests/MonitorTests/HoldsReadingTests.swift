@@ -3,6 +3,8 @@
 import Daemon
 import GRDB
 import Glibc
+import Synchronization
+import TestSupport
 import Testing
 import Wire
 
@@ -42,6 +44,36 @@ import Wire
         var reading = HoldsReading(madeAt: now, position: 0)
         #expect(readAll(&reading, Witness(path: database.path)).0 == .done)
         return reading
+    }
+
+    /// A portion of one and a portion of the other would be a list of bans that never stood together.
+    @Test func aListIsOfOneDatabaseHoweverOftenItIsReplaced() async throws {
+        let lists = [["10.0.0.1", "10.0.0.3"], ["10.0.0.2", "10.0.0.4"]]
+        let paths = [folder.folder + "/a", folder.folder + "/b"]
+        for (path, addresses) in zip(paths, lists) {
+            let database = try Fail2banDatabase(path)
+            for address in addresses { try database.ban("sshd", address, time: seconds, banTime: 600) }
+            try database.close()
+        }
+        let (link, next) = (folder.folder + "/link", folder.folder + "/next")
+        try #require(symlink(paths[0], link) == 0)
+        let stop = Stop()
+        async let replacing: Void = onThread {
+            var round = 0
+            repeat {
+                round += 1
+            } while symlink(paths[round % 2], next) == 0 && rename(next, link) == 0 && !stop.isSet.load(ordering: .relaxed)
+        }
+        var found: Set<[String]> = []
+        for _ in 0..<5000 {
+            var reading = HoldsReading(madeAt: now, position: 0, portion: 1)
+            guard readAll(&reading, Witness(path: link)).0 == .done else { continue }
+            found.insert(reading.gathering.holds.map(\.address.description).sorted())
+        }
+        stop.isSet.store(true, ordering: .relaxed)
+        try await replacing
+        #expect(!found.isEmpty)
+        #expect(found.subtracting(lists) == [])
     }
 
     @Test func aBigTableIsReadWholeInPortionsBetweenWhichFail2banWrites() throws {
@@ -132,3 +164,6 @@ import Wire
         #expect(whole().gathering.holds.count == 10)
     }
 }
+
+/// Ends a thread of a test.
+private final class Stop: Sendable { let isSet = Atomic(false) }
