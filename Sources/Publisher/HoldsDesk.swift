@@ -162,6 +162,12 @@ struct HoldsDesk {
     /// Whatever the host says that it holds counts no more.
     mutating func forget(_ host: Hostname) { (lists[host], refusedBefore[host]) = (nil, nil) }
 
+    /// What was refused of the host's lists is not on disk, so it is recorded when it comes again, if some of it twice.
+    mutating func forgetRefusals(of host: Hostname) {
+        lists[host]?.refused = []
+        refusedBefore[host] = nil
+    }
+
     // MARK: The comparison
 
     /// Whether ``next(limit:table:admission:now:)`` has something to compare.

@@ -240,6 +240,9 @@ struct Ledger {
         nextNumber = committedNumber
         table.takeBack()
         holdsDesk.takeBack(to: table)
+        for (_, entry) in (sealed?.entries ?? []) + pending.entries {
+            if case .refused(let host, _, _) = entry { holdsDesk.forgetRefusals(of: host) }
+        }
         protectionReview.takeBack()
         (sealed, pending) = (nil, Batch())
     }

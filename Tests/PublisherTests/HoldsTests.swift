@@ -226,6 +226,21 @@ import Wire
         #expect(recorded() == ["web1 10.0.0.1 names another host: web2"])
     }
 
+    @Test mutating func whatIsRefusedOfAListIsRecordedLaterWhenItCouldNotBeWritten() throws {
+        let web1 = try host("web1")
+        let bans = try [held("127.0.0.1", until: 600)]
+        _ = try ledger.take(page(bans), from: web1, term: term, now: at(100))
+        #expect(ledger.pending.entries.count == 1)
+        ledger.rollBack()
+        // It comes again at once, and with the next list.
+        _ = try ledger.take(page(bans), from: web1, term: term, now: at(101))
+        _ = try ledger.take(page(bans, id: "l2"), from: web1, term: term, now: at(3700))
+        #expect(ledger.pending.entries.count == 1)
+        _ = ledger.commit()
+        _ = try ledger.take(page(bans, id: "l3"), from: web1, term: term, now: at(7300))
+        #expect(ledger.pending.isEmpty)
+    }
+
     @Test mutating func listsOfAHostAddUpToNoMoreThanItMayHold() throws {
         for list in 0..<3 {
             let bans = try (1...250).flatMap { number in
