@@ -88,10 +88,17 @@ public struct BroadcastIntake: Sendable {
             case .apply(let events, let publisherNow):
                 if !events.isEmpty { result.publisherNow = publisherNow }
                 for event in events { apply(event, publisherNow, now, refusal, &result) }
-            case .adopt(let bans, let publisherNow, let isCertain):
-                for ban in bans { apply(ban, publisherNow, now, refusal, &result) }
-                result.changes += wanted.withdrawAll(except: Set(bans.lazy.map(\.address)), isCertain: isCertain, now: now)
-                result.adopted = Adopted(count: bans.count, isCertain: isCertain)
+            case .adopt(let pages, let publisherNow, let isCertain):
+                let count = pages.reduce(0) { $0 + $1.count }
+                wanted.reserveCapacity(count)
+                result.changes.reserveCapacity(result.changes.count + count)
+                var listed = Set<Address>(minimumCapacity: count)
+                for ban in pages.joined() {
+                    apply(ban, publisherNow, now, refusal, &result)
+                    listed.insert(ban.address)
+                }
+                result.changes += wanted.withdrawAll(except: listed, isCertain: isCertain, now: now)
+                result.adopted = Adopted(count: count, isCertain: isCertain)
             case .ask(let request): result.question = request
             case .upToDate: result.isUpToDate = true
             }

@@ -12,9 +12,10 @@ public struct CatchUp: Sendable {
     public enum Step: Sendable, Equatable {
         /// Apply these announcements; times are on a publisher's clock that shows `now`.
         case apply([Event], now: Timestamp)
-        /// These are all bans there are. What else is wanted isn't banned any more; `isCertain` says whether that is so, or the publisher
-        /// is one that may lack what the hosts are about to tell it.
-        case adopt([Event], now: Timestamp, isCertain: Bool)
+        /// These are all bans there are, in the pages that came: an array of a million would be moved each time it grew. What else is wanted
+        /// isn't banned any more; `isCertain` says whether that is so, or the publisher is one that may lack what the hosts are about to
+        /// tell it.
+        case adopt([[Event]], now: Timestamp, isCertain: Bool)
         /// Ask the publisher.
         case ask(SyncRequest)
         /// All that was announced has been applied.
@@ -46,7 +47,7 @@ public struct CatchUp: Sendable {
 
     private var state = State.live
     private var buffer: [Broadcast] = []
-    private var snapshot: [Event] = []
+    private var snapshot: [[Event]] = []
     /// Where this host was before it started; `nil` when that isn't known.
     private let former: Position?
     /// Where this host is; `nil` before the first snapshot.
@@ -85,11 +86,11 @@ public struct CatchUp: Sendable {
             let applied: [Step] = events.isEmpty ? [] : [.apply(events, now: answer.now)]
             return applied + (isLast ? goLive() : [ask()])
         case (.snapshot(let bans, let number, let next, let isKnownPlace), .following):
-            snapshot = bans
+            snapshot = [bans]
             state = .collecting(term: answer.term, number: number, isKnownPlace: isKnownPlace)
             return collect(next, answer)
         case (.snapshot(let bans, _, let next, _), .collecting(let term, _, _)) where term == answer.term:
-            snapshot += bans
+            snapshot.append(bans)
             return collect(next, answer)
         default:
             // The publisher was restarted between two pages, or answered something else: from the beginning.

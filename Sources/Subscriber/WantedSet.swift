@@ -77,6 +77,12 @@ public struct WantedSet: Sendable {
     /// Addresses that should be enforced.
     public var count: Int { wanted.count }
 
+    /// Makes room for so many, so that the tables are not moved again and again.
+    mutating func reserveCapacity(_ count: Int) {
+        wanted.reserveCapacity(count)
+        ends.reserveCapacity(count)
+    }
+
     /// Addresses that the cluster bans and this host refuses to.
     public var refusedCount: Int { refusals.count }
 

@@ -158,6 +158,8 @@ extension Message {
     /// The events whose lines are the body, in their order.
     func events() throws(MessageError) -> [Event] {
         var events: [Event] = []
+        // About as many as there are: most lines have some more bytes than this.
+        events.reserveCapacity(body.count / 64 + 1)
         try forEachBodyLine { (line) throws(MessageError) in
             do throws(EventLineError) {
                 events.append(try Event(line: line, behind: events.last))

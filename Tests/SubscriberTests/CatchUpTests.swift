@@ -140,7 +140,7 @@ private struct Host {
             case .apply(let events, _):
                 for event in events { if event.action == .ban { banned.insert(event.address) } else { banned.remove(event.address) } }
             case .adopt(let bans, _, let isCertain):
-                banned = Set(bans.map(\.address))
+                banned = Set(bans.joined().map(\.address))
                 wasCertain.append(isCertain)
             case .ask(let request): asked = request
             case .upToDate: asked = nil
