@@ -122,6 +122,48 @@ private struct Recorder: LogHandler {
         #expect(verdicts == [.refuse, .admit(userID: "web2"), .admit(userID: "web3")])
     }
 
+    /// A connection of a subscriber that stands until it is let go.
+    private final class Subscriber {
+        private let socket: Socket
+
+        init(_ keys: KeyPair, of publisher: PublicKey, at endpoint: String) throws {
+            socket = try Socket(.subscriber, in: Context())
+            try socket.curveClient(own: keys, server: publisher)
+            try socket.subscribe([])
+            try socket.connect(endpoint)
+        }
+    }
+
+    /// The pace of frames goes by their number.
+    @Test func subscribersAreCountedAsTheyComeAndGo() throws {
+        let (publisher, host) = (try KeyPair.generate(), try KeyPair.generate())
+        try authorize("web1 subscriber \(host.publicKey)\n")
+        var gate = try gate()
+        let context = try Context()
+        var authenticator = try Authenticator(in: context)
+        let broadcasts = try Socket(.publisher, in: context)
+        try broadcasts.curveServer(publisher.secretKey, domain: PublisherSockets.Domain.broadcasts)
+        let connections = try ConnectionWatch(of: broadcasts, in: context)
+        let endpoint = try broadcasts.bind("tcp://127.0.0.1:*")
+        var subscribers = try (0..<3).map { _ in try Subscriber(host, of: publisher.publicKey, at: endpoint) }
+
+        for expected in [3, 1] {
+            subscribers.removeLast(subscribers.count - expected)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while gate.subscribers != expected {
+                try #require(ContinuousClock.now < deadline, "\(gate.subscribers)")
+                var polled = PollSet()
+                authenticator.add(to: &polled)
+                polled.add(broadcasts)
+                connections.add(to: &polled)
+                try polled.wait(until: deadline)
+                while let event = try connections.next() { gate.note(event, domain: PublisherSockets.Domain.broadcasts) }
+                gate.settleConnections()
+                try authenticator.answerWaiting { gate.verdict($0) }
+            }
+        }
+    }
+
     @Test func wrongKeysAreLoggedWithTheirAddressAndAFloodOfThemInOneLine() throws {
         try authorize("web1 monitor \(first)\n")
         var gate = try gate()
